@@ -1,0 +1,72 @@
+import { DeviceError, describeValue, requireOptions } from "../errors.js";
+import type { Availability, Backend, Device } from "./types.js";
+
+export interface OpenDeviceOptions {
+  /** Told, while `"auto"` looks for a device, of each backend it had to pass over. */
+  readonly onSkip?: ((name: string, why: Availability & { available: false }) => void) | undefined;
+}
+
+/**
+ * Opens a device of one of `backends`, by name, or, for `"auto"`, of the first
+ * in the list that is available. Only `"auto"` ever falls back: a named backend
+ * that is not available is an error.
+ *
+ * @throws DeviceError `W4A16_UNKNOWN_DEVICE` or `W4A16_DEVICE_UNAVAILABLE`.
+ */
+export async function openDevice(
+  name: string,
+  backends: readonly Backend[],
+  options: OpenDeviceOptions = {},
+): Promise<Device> {
+  requireOptions("options", options, ["onSkip"]);
+  if (name !== "auto") {
+    const backend = backends.find((candidate) => candidate.name === name);
+    if (!backend) throw unknownDevice(name, backends);
+    return openAvailable(backend);
+  }
+  const reasons: string[] = [];
+  for (const backend of backends) {
+    const availability = backend.availability();
+    if (availability.available) return backend.open();
+    options.onSkip?.(backend.name, availability);
+    reasons.push(`${backend.name}: ${availability.reason}`);
+  }
+  throw new DeviceError({
+    code: "W4A16_DEVICE_UNAVAILABLE",
+    subject: "device",
+    expected: "an available backend",
+    received: reasons.join("; ") || "an empty list of backends",
+    fix: "Add the reference backend to the list: it runs anywhere.",
+  });
+}
+
+/** Opens a device of `backend`, or throws what it lacks. */
+export async function openAvailable<Options extends object>(
+  backend: Backend<Options>,
+  options?: Options,
+): Promise<Device> {
+  requireAvailable(backend.name, backend.availability());
+  return backend.open(options);
+}
+
+/** Throws `W4A16_DEVICE_UNAVAILABLE` unless the backend is available. */
+export function requireAvailable(name: string, availability: Availability): void {
+  if (availability.available) return;
+  throw new DeviceError({
+    code: "W4A16_DEVICE_UNAVAILABLE",
+    subject: `device "${name}"`,
+    expected: "an available backend",
+    received: availability.reason,
+    fix: availability.fix,
+  });
+}
+
+function unknownDevice(name: string, backends: readonly Backend[]): DeviceError {
+  return new DeviceError({
+    code: "W4A16_UNKNOWN_DEVICE",
+    subject: "device",
+    expected: ["auto", ...backends.map((backend) => backend.name)].join(", "),
+    received: describeValue(name),
+    fix: "Pass one of these names, or add the backend to the list.",
+  });
+}

@@ -1,0 +1,167 @@
+/** The checks every device makes before a product, so that all refuse alike. */
+import { type DType, requireDType } from "../dtype/dtype.js";
+import {
+  ArgumentError,
+  DeviceError,
+  describeValue,
+  requireOptions,
+  throwIfAborted,
+} from "../errors.js";
+import type { Device, DeviceTensor, DeviceWeight, MatmulOptions } from "./types.js";
+
+/** The two products of a weight. */
+export type Direction = "matmul" | "matmulTransposed";
+
+/** A tensor of a device's own class, as {@link TensorBase} provides it. */
+export interface OperandTensor extends DeviceTensor {
+  readonly rows: number;
+  readonly cols: number;
+  readonly storage: unknown;
+  requireUsable(): void;
+}
+
+/** Operands of one product, checked: x [M, reduction] → out [M, width]. */
+export interface Operands<Tensor> {
+  readonly x: Tensor;
+  readonly bias: Tensor | undefined;
+  readonly out: Tensor | undefined;
+  /** M, the product of the leading dimensions of x. */
+  readonly m: number;
+  /** The dimension summed over: K forward, N transposed. */
+  readonly reduction: number;
+  /** The output's last dimension: N forward, K transposed. */
+  readonly width: number;
+  readonly outShape: readonly number[];
+  readonly outDtype: DType;
+}
+
+const OPTIONS = ["out", "outDtype", "bias", "signal"];
+
+/**
+ * Checks the operands of `weight.matmul(x, options)` or `matmulTransposed`.
+ *
+ * @param tensorClass the device's own tensor class: an object of any other is refused.
+ * @param moreOptions names of options that the device adds to {@link MatmulOptions}.
+ * @throws ArgumentError, DeviceError or AbortedError.
+ */
+export function requireOperands<Tensor extends OperandTensor>(
+  direction: Direction,
+  weight: DeviceWeight,
+  tensorClass: abstract new (...args: never[]) => Tensor,
+  x: DeviceTensor,
+  options: MatmulOptions = {},
+  moreOptions: readonly string[] = [],
+): Operands<Tensor> {
+  requireOptions("options", options, [...OPTIONS, ...moreOptions]);
+  throwIfAborted(direction, options.signal);
+  const forward = direction === "matmul";
+  const reduction = forward ? weight.inFeatures : weight.outFeatures;
+  const width = forward ? weight.outFeatures : weight.inFeatures;
+  const own = (subject: string, value: unknown): Tensor =>
+    requireOwnTensor(subject, value, tensorClass, weight.device);
+
+  const input = own(forward ? "x" : "dy", x);
+  if (input.cols !== reduction) {
+    throw shapeError(
+      forward ? "x" : "dy",
+      `[..., ${reduction}], the weight's ${forward ? "inFeatures (K)" : "outFeatures (N)"} last`,
+      input.shape,
+    );
+  }
+  const outShape = [...input.shape.slice(0, -1), width];
+  const bias = options.bias === undefined ? undefined : own("bias", options.bias);
+  if (bias && (bias.rows !== 1 || bias.cols !== width)) {
+    throw shapeError("bias", `[${width}]`, bias.shape);
+  }
+  const out = options.out === undefined ? undefined : own("out", options.out);
+  if (out && (out.rows !== input.rows || out.cols !== width)) {
+    throw shapeError("out", describeValue(outShape), out.shape);
+  }
+  if (out && (out.storage === input.storage || out.storage === bias?.storage)) {
+    throw new ArgumentError({
+      code: "W4A16_INVALID_VALUE",
+      subject: "out",
+      expected: "a tensor with elements of its own",
+      received: "one that shares storage with an operand",
+      fix: "Write into another tensor: the product reads its operands while it writes.",
+    });
+  }
+  return {
+    x: input,
+    bias,
+    out,
+    m: input.rows,
+    reduction,
+    width,
+    outShape,
+    outDtype: resolveOutDtype(input, out, options.outDtype),
+  };
+}
+
+/** Checks that `value` is a live tensor of this very device. */
+export function requireOwnTensor<Tensor extends OperandTensor>(
+  subject: string,
+  value: unknown,
+  tensorClass: abstract new (...args: never[]) => Tensor,
+  device: Device,
+): Tensor {
+  const fix = "Make the tensor with tensor() of the device that holds the weight.";
+  if (!(value instanceof tensorClass)) {
+    const foreign = typeof value === "object" && value !== null && "device" in value;
+    if (!foreign) {
+      throw new ArgumentError({
+        code: "W4A16_INVALID_TYPE",
+        subject,
+        expected: "a DeviceTensor",
+        received: describeValue(value),
+        fix,
+      });
+    }
+    throw deviceMismatch(subject, device, (value as DeviceTensor).device, fix);
+  }
+  value.requireUsable();
+  if (value.device !== device) throw deviceMismatch(subject, device, value.device, fix);
+  return value;
+}
+
+function resolveOutDtype(x: DeviceTensor, out: DeviceTensor | undefined, wanted?: DType): DType {
+  if (wanted !== undefined) requireDType("outDtype", wanted);
+  if (out && wanted && out.dtype !== wanted) {
+    throw new ArgumentError({
+      code: "W4A16_INVALID_DTYPE",
+      subject: "outDtype",
+      expected: `the dtype of out, ${out.dtype}`,
+      received: describeValue(wanted),
+      fix: "Leave outDtype away when out is given.",
+    });
+  }
+  return out?.dtype ?? wanted ?? x.dtype;
+}
+
+function shapeError(subject: string, expected: string, shape: readonly number[]): ArgumentError {
+  return new ArgumentError({
+    code: "W4A16_INVALID_SHAPE",
+    subject,
+    expected: `shape ${expected}`,
+    received: `shape ${describeValue([...shape])}`,
+    fix: "Check which of matmul (X·Wᵀ) and matmulTransposed (dY·W) is meant, and the operand's shape.",
+  });
+}
+
+function deviceMismatch(
+  subject: string,
+  expected: Device,
+  received: Device | undefined,
+  fix: string,
+): DeviceError {
+  const same = received?.description === expected.description;
+  return new DeviceError({
+    code: "W4A16_DEVICE_MISMATCH",
+    subject,
+    expected: `a tensor of the weight's device (${expected.description})`,
+    received: same
+      ? "a tensor of another opened device of that kind"
+      : `a tensor of ${received?.description ?? "something that is no device"}`,
+    fix,
+  });
+}

@@ -1,0 +1,46 @@
+/**
+ * bfloat16: the upper half of a float32 (1 sign, 8 exponent, 7 fraction bits).
+ * Values travel as their 16 bits in a `Uint16Array`.
+ */
+
+const f32 = new Float32Array(1);
+const u32 = new Uint32Array(f32.buffer);
+
+/** Rounds one number to bfloat16, nearest even; a NaN stays a (quiet) NaN. Returns its bits. */
+export function toBFloat16Bits(value: number): number {
+  f32[0] = value;
+  return roundFloat32Bits(u32[0]!);
+}
+
+/** The value of bfloat16 `bits`, exactly. */
+export function fromBFloat16Bits(bits: number): number {
+  u32[0] = bits << 16;
+  return f32[0]!;
+}
+
+/** Rounds an array to bfloat16 bits, nearest even. `out` may be given to avoid an allocation. */
+export function encodeBFloat16(
+  values: Float32Array,
+  out: Uint16Array = new Uint16Array(values.length),
+): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) out[i] = roundFloat32Bits(bits[i]!);
+  return out;
+}
+
+/** The float32 values of bfloat16 bits, exactly. */
+export function decodeBFloat16(
+  bits: Uint16Array,
+  out: Float32Array = new Float32Array(bits.length),
+): Float32Array {
+  const words = new Uint32Array(out.buffer, out.byteOffset, out.length);
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
+  return out;
+}
+
+function roundFloat32Bits(bits: number): number {
+  // Adding 0x7fff plus the lowest kept bit carries into the kept half exactly
+  // when nearest-even rounds up; a NaN must not carry into infinity.
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}

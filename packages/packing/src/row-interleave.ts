@@ -1,0 +1,158 @@
+/**
+ * Row interleave, the product's exchange layout (also torchao's for its HQQ
+ * kernel): codes of a [rows, cols] matrix as bytes [rows/2, cols], where byte
+ * (i, c) holds row 2i in its low nibble and row 2i+1 in its high nibble.
+ *
+ * u4 codes are 0..15, s4 codes −8..7 in two's complement; the array's type
+ * tells which (`Uint8Array` or `Int8Array`).
+ */
+import {
+  allocateCodes,
+  type Codes,
+  requireCodes,
+  requirePacked,
+  throwCodeOutOfRange,
+} from "./codes.js";
+import { ArgumentError, requireEvenInFeatures, requireInteger, requireOptions } from "./errors.js";
+
+export interface MatrixShape {
+  /** Number of rows; even, since a byte holds two of them. */
+  readonly rows: number;
+  readonly cols: number;
+}
+
+export interface LinearShape {
+  /** N, the rows of a linear layer's weight [N, K]. */
+  readonly outFeatures: number;
+  /** K, even, since a byte holds two neighbours along K. */
+  readonly inFeatures: number;
+}
+
+export interface Signedness {
+  /** True: s4, an `Int8Array`. False, the default: u4, a `Uint8Array`. */
+  readonly signed?: boolean | undefined;
+}
+
+/** [N, K] tile that keeps both sides of the transposition in the first-level cache. */
+const TILE_N = 32;
+const TILE_K = 128;
+
+/**
+ * Packs codes [rows, cols] into bytes [rows/2, cols].
+ *
+ * @throws ArgumentError on an odd number of rows, a wrong length, or a code outside its range.
+ */
+export function packRowInterleave(codes: Codes, shape: MatrixShape): Uint8Array {
+  const { rows, cols } = checkMatrix(shape, ["rows", "cols"]);
+  const bias = requireCodes(codes, rows * cols, "[rows, cols]");
+  const packed = new Uint8Array((rows / 2) * cols);
+  let seen = 0;
+  for (let at = 0, low = 0; at < packed.length; low += 2 * cols) {
+    for (let c = 0; c < cols; c++) {
+      const a = codes[low + c]!;
+      const b = codes[low + cols + c]!;
+      seen |= (a + bias) | (b + bias);
+      packed[at++] = (a & 15) | (b << 4);
+    }
+  }
+  if (seen & ~15) throwCodeOutOfRange(codes, bias);
+  return packed;
+}
+
+/** Unpacks bytes [rows/2, cols] into codes [rows, cols]; the inverse of {@link packRowInterleave}. */
+export function unpackRowInterleave<S extends boolean = false>(
+  packed: Uint8Array,
+  shape: MatrixShape & { readonly signed?: S | undefined },
+): S extends true ? Int8Array : Uint8Array;
+export function unpackRowInterleave(packed: Uint8Array, shape: MatrixShape & Signedness): Codes {
+  const { rows, cols } = checkMatrix(shape, ["rows", "cols", "signed"]);
+  requirePacked(packed, (rows / 2) * cols, "[rows/2, cols]");
+  const { codes, shift } = allocateCodes(rows * cols, shape.signed);
+  for (let at = 0, low = 0; at < packed.length; low += 2 * cols) {
+    for (let c = 0; c < cols; c++) {
+      const byte = packed[at++]!;
+      codes[low + c] = ((byte & 15) << shift) >> shift;
+      codes[low + cols + c] = ((byte >> 4) << shift) >> shift;
+    }
+  }
+  return codes;
+}
+
+/**
+ * Packs the codes of a linear weight [N, K] (as `torch.nn.Linear` stores it)
+ * into the row interleave of its transpose, bytes [K/2, N], in one pass and
+ * without a transposed copy.
+ *
+ * @throws ArgumentError on odd K, a wrong length, or a code outside its range.
+ */
+export function packLinear(codes: Codes, shape: LinearShape): Uint8Array {
+  const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures"]);
+  const bias = requireCodes(codes, n * k, "[outFeatures, inFeatures]");
+  const packed = new Uint8Array((k / 2) * n);
+  let seen = 0;
+  for (let n0 = 0; n0 < n; n0 += TILE_N) {
+    const n1 = Math.min(n, n0 + TILE_N);
+    for (let k0 = 0; k0 < k; k0 += TILE_K) {
+      const k1 = Math.min(k, k0 + TILE_K);
+      for (let col = k0; col < k1; col += 2) {
+        let at = (col / 2) * n + n0;
+        for (let from = n0 * k + col, end = n1 * k; from < end; from += k) {
+          const a = codes[from]!;
+          const b = codes[from + 1]!;
+          seen |= (a + bias) | (b + bias);
+          packed[at++] = (a & 15) | (b << 4);
+        }
+      }
+    }
+  }
+  if (seen & ~15) throwCodeOutOfRange(codes, bias);
+  return packed;
+}
+
+/** Unpacks bytes [K/2, N] into codes [N, K]; the inverse of {@link packLinear}. */
+export function unpackLinear<S extends boolean = false>(
+  packed: Uint8Array,
+  shape: LinearShape & { readonly signed?: S | undefined },
+): S extends true ? Int8Array : Uint8Array;
+export function unpackLinear(packed: Uint8Array, shape: LinearShape & Signedness): Codes {
+  const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures", "signed"]);
+  requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
+  const { codes, shift } = allocateCodes(n * k, shape.signed);
+  for (let n0 = 0; n0 < n; n0 += TILE_N) {
+    const n1 = Math.min(n, n0 + TILE_N);
+    for (let k0 = 0; k0 < k; k0 += TILE_K) {
+      const k1 = Math.min(k, k0 + TILE_K);
+      for (let col = k0; col < k1; col += 2) {
+        let at = (col / 2) * n + n0;
+        for (let to = n0 * k + col, end = n1 * k; to < end; to += k) {
+          const byte = packed[at++]!;
+          codes[to] = ((byte & 15) << shift) >> shift;
+          codes[to + 1] = ((byte >> 4) << shift) >> shift;
+        }
+      }
+    }
+  }
+  return codes;
+}
+
+function checkMatrix(shape: MatrixShape, known: string[]): { rows: number; cols: number } {
+  requireOptions("shape", shape, known);
+  const rows = requireInteger("rows", shape.rows, 0);
+  const cols = requireInteger("cols", shape.cols, 0);
+  if (rows % 2 === 0) return { rows, cols };
+  throw new ArgumentError({
+    code: "W4A16_INVALID_SHAPE",
+    subject: "rows",
+    expected: "an even number of rows, two to a byte",
+    received: String(rows),
+    fix: "Append a row of zero codes, and drop it after unpacking.",
+  });
+}
+
+function checkLinear(shape: LinearShape, known: string[]): { n: number; k: number } {
+  requireOptions("shape", shape, known);
+  const n = requireInteger("outFeatures", shape.outFeatures, 0);
+  const k = requireInteger("inFeatures", shape.inFeatures, 0);
+  requireEvenInFeatures(k);
+  return { n, k };
+}
