@@ -29,25 +29,27 @@ export function relativeFrobenius(actual: Values, expected: Values): number {
   return Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.sqrt(error / norm);
 }
 
-/** What {@link scaledMaxError} divides by. */
-export interface ErrorScale {
-  /** Length of the sums: K forward, N transposed. */
-  readonly reduction: number;
-  /** Root mean square of the activations. */
-  readonly x: number;
-  /** Root mean square of the dequantized weight. */
-  readonly w: number;
-  /** If given, the largest error that rounding to this dtype explains is subtracted first. */
-  readonly roundedTo?: DType | undefined;
+/**
+ * The size a sum of `reduction` random products has: √reduction · rms(x) · rms(w).
+ * The reduction is K forward, N transposed.
+ */
+export function productScale(reduction: number, x: Values, w: Values): number {
+  return Math.sqrt(reduction) * rootMeanSquare(x) * rootMeanSquare(w);
 }
 
 /**
- * The largest |actual − expected|, in units of √reduction · |x| · |w|, the size
- * a sum of that many random products has. Unlike a norm it shows a single wrong
- * element, and unlike an element's relative error it bears cancellation.
+ * The largest |actual − expected| in units of `scale`, such as
+ * {@link productScale} gives. Unlike a norm it shows a single wrong element, and
+ * unlike an element's relative error it bears cancellation.
+ *
+ * @param roundedTo if given, the most that rounding to this dtype explains is subtracted first.
  */
-export function scaledMaxError(actual: Values, expected: Values, scale: ErrorScale): number {
-  const { roundedTo } = scale;
+export function scaledMaxError(
+  actual: Values,
+  expected: Values,
+  scale: number,
+  roundedTo?: DType,
+): number {
   let largest = 0;
   for (let i = 0; i < expected.length; i++) {
     const a = actual[i]!;
@@ -58,8 +60,7 @@ export function scaledMaxError(actual: Values, expected: Values, scale: ErrorSca
     // A NaN fails this comparison, and must not pass for a small error.
     if (!(error <= largest)) largest = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
   }
-  if (largest === 0) return 0;
-  return largest / (Math.sqrt(scale.reduction) * scale.x * scale.w);
+  return largest === 0 ? 0 : largest / scale;
 }
 
 /** Precision and range of a format: significant bits, and the exponents of its smallest and largest normal. */

@@ -1,14 +1,6 @@
 /** Dequantize a tile, multiply by it, go on to the next: never all of W at once. */
 import type { Direction, Int4Weight } from "@w4a16/core";
-import {
-  BLOCK_COLS,
-  BLOCK_ROWS,
-  multiplyBlock,
-  sums,
-  TILE_DEPTH,
-  TILE_ROWS,
-  TILE_WIDTH,
-} from "./block.js";
+import { BLOCK_COLS, BLOCK_ROWS, block, TILE_DEPTH, TILE_ROWS, TILE_WIDTH } from "./block.js";
 import { fillForward, fillRows, fillTransposed, type Precision } from "./panels.js";
 
 /**
@@ -56,12 +48,12 @@ function addTile(
     for (let r = 0; r < rows; r += BLOCK_ROWS) {
       // A block over the edge also computes rows and columns of whatever the
       // panels hold there; they are left out.
-      multiplyBlock(r / BLOCK_ROWS, c / BLOCK_COLS, steps);
+      block.multiply(r / BLOCK_ROWS, c / BLOCK_COLS, steps);
       const right = c + 1 < cols;
       for (let i = 0; i < BLOCK_ROWS && r + i < rows; i++) {
         const to = at + (r + i) * stride + c;
-        y[to]! += sums[2 * i]!;
-        if (right) y[to + 1]! += sums[2 * i + 1]!;
+        y[to]! += block.sums[2 * i]!;
+        if (right) y[to + 1]! += block.sums[2 * i + 1]!;
       }
     }
   }

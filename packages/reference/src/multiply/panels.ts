@@ -1,6 +1,6 @@
 /** Fills the panels of `block.ts` with tiles of x and of dequantized W. */
 import type { Int4Weight } from "@w4a16/core";
-import { BLOCK_COLS, BLOCK_ROWS, TILE_DEPTH, wPanel, xPanel } from "./block.js";
+import { BLOCK_COLS, BLOCK_ROWS, block, TILE_DEPTH } from "./block.js";
 
 /** How (code − zero) · scale is computed: rounded to float32 at each step, as core's `dequantize` does, or not. */
 export type Precision = "float32" | "float64";
@@ -13,9 +13,10 @@ export interface Tile {
   readonly steps: number;
 }
 
-/** Dequantizes a tile of W, or of Wᵀ for the transposed product, into `wPanel`. */
+/** Dequantizes a tile of W, or of Wᵀ for the transposed product, into `block.w`. */
 export type FillTile = (weight: Int4Weight, tile: Tile, precision: Precision) => void;
 
+const { x: xPanel, w: wPanel } = block;
 const PAIR = BLOCK_COLS * TILE_DEPTH;
 
 // The formula of core's dequantize appears here twice more: a row-major tile
@@ -77,7 +78,7 @@ export const fillTransposed: FillTile = (weight, tile, precision) => {
   }
 };
 
-/** Packs rows `row`..`row + rows` and steps `step`..`step + steps` of x [M, reduction] into `xPanel`. */
+/** Packs rows `row`..`row + rows` and steps `step`..`step + steps` of x [M, reduction] into `block.x`. */
 export function fillRows(
   x: Float64Array,
   reduction: number,
