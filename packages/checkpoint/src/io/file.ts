@@ -3,6 +3,8 @@ import { type FileHandle, open } from "node:fs/promises";
 import { fileError, invalid } from "../errors.js";
 
 export class RandomAccessFile implements AsyncDisposable {
+  #closed = false;
+
   private constructor(
     readonly path: string,
     readonly size: number,
@@ -25,6 +27,7 @@ export class RandomAccessFile implements AsyncDisposable {
 
   /** `length` bytes from `offset`, in a buffer of their own, so that any typed array can view them. */
   async read(offset: number, length: number): Promise<Uint8Array> {
+    if (this.#closed) throw this.#closedError();
     if (offset < 0 || length < 0 || offset + length > this.size) {
       throw invalid(
         "W4A16_FILE_UNREADABLE",
@@ -44,12 +47,24 @@ export class RandomAccessFile implements AsyncDisposable {
         done += bytesRead;
       }
     } catch (cause) {
-      throw fileError(this.path, cause, "read");
+      throw this.#closed ? this.#closedError() : fileError(this.path, cause, "read");
     }
     return bytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     await this.handle.close();
+  }
+
+  #closedError() {
+    return invalid(
+      "W4A16_FILE_UNREADABLE",
+      this.path,
+      "an open checkpoint",
+      "a closed one",
+      "Await what it gives before it is closed: `return await loadLinear(…)` in a function with `await using`.",
+    );
   }
 }
