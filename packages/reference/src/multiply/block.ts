@@ -13,9 +13,9 @@
 /** Longest part of the reduction a panel holds. Even, since the loop takes two steps at a time. */
 export const TILE_DEPTH = 256;
 /** Columns of the output for which a tile of W is dequantized. */
-export const TILE_WIDTH = 64;
+export const TILE_WIDTH = 256;
 /** Rows of x that are packed at a time. */
-export const TILE_ROWS = 32;
+export const TILE_ROWS = 16;
 
 /** Rows and columns of a block. */
 export const BLOCK_ROWS = 4;
@@ -39,13 +39,18 @@ export interface Block {
 export const block: Block = /* @__PURE__ */ createBlock();
 
 function createBlock(): Block {
+  const limit = TILE_DEPTH;
+  const rowMask = TILE_ROWS / BLOCK_ROWS - 1;
+  const colMask = TILE_WIDTH / BLOCK_COLS - 1;
+  const rowStride = BLOCK_ROWS * TILE_DEPTH;
+  const colStride = BLOCK_COLS * TILE_DEPTH;
   const x = new Float64Array(TILE_ROWS * TILE_DEPTH);
   const w = new Float64Array(TILE_WIDTH * TILE_DEPTH);
   const sums = new Float64Array(BLOCK_ROWS * BLOCK_COLS);
 
   function multiply(rowBlock: number, colBlock: number, depth: number): void {
-    const xStart = (rowBlock & (TILE_ROWS / BLOCK_ROWS - 1)) * (BLOCK_ROWS * TILE_DEPTH);
-    const wStart = (colBlock & (TILE_WIDTH / BLOCK_COLS - 1)) * (BLOCK_COLS * TILE_DEPTH);
+    const xStart = (rowBlock & rowMask) * rowStride;
+    const wStart = (colBlock & colMask) * colStride;
     let s00 = 0;
     let s01 = 0;
     let s10 = 0;
@@ -54,7 +59,7 @@ function createBlock(): Block {
     let s21 = 0;
     let s30 = 0;
     let s31 = 0;
-    for (let step = 0; step < TILE_DEPTH && step < depth; step += 2) {
+    for (let step = 0; step < limit && step < depth; step += 2) {
       const i = xStart + 4 * step;
       const j = wStart + 2 * step;
       const a0 = w[j]!;

@@ -1,7 +1,7 @@
 /** Dequantize a tile, multiply by it, go on to the next: never all of W at once. */
 import type { Direction, Int4Weight } from "@w4a16/core";
 import { BLOCK_COLS, BLOCK_ROWS, block, TILE_DEPTH, TILE_ROWS, TILE_WIDTH } from "./block.js";
-import { fillForward, fillRows, fillTransposed, type Precision } from "./panels.js";
+import { type Precision, panels } from "./panels.js";
 
 /**
  * x [m, reduction] times the weight, unrounded, [m, width]: reduction is K and
@@ -17,7 +17,7 @@ export function multiply(
 ): Float64Array {
   const { outFeatures: n, inFeatures: k } = weight;
   const [reduction, width, fillTile] =
-    direction === "matmul" ? [k, n, fillForward] : [n, k, fillTransposed];
+    direction === "matmul" ? [k, n, panels.fillForward] : [n, k, panels.fillTransposed];
   const y = new Float64Array(m * width);
   if (m === 0) return y;
   for (let col = 0; col < width; col += TILE_WIDTH) {
@@ -27,7 +27,7 @@ export function multiply(
       fillTile(weight, { col, cols, step, steps }, precision);
       for (let row = 0; row < m; row += TILE_ROWS) {
         const rows = Math.min(TILE_ROWS, m - row);
-        fillRows(x, reduction, row, rows, step, steps);
+        panels.fillRows(x, reduction, row, rows, step, steps);
         addTile(y, row * width + col, width, rows, cols, steps);
       }
     }
