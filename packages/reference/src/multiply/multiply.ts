@@ -1,6 +1,6 @@
 /** Dequantize a tile, multiply by it, go on to the next: never all of W at once. */
 import type { Direction, Int4Weight } from "@w4a16/core";
-import { BLOCK_COLS, BLOCK_ROWS, block, TILE_DEPTH, TILE_ROWS, TILE_WIDTH } from "./block.js";
+import { BLOCK_ROWS, block, TILE_DEPTH, TILE_ROWS, TILE_WIDTH } from "./block.js";
 import { type Precision, panels } from "./panels.js";
 
 /**
@@ -44,16 +44,13 @@ function addTile(
   cols: number,
   steps: number,
 ): void {
-  for (let c = 0; c < cols; c += BLOCK_COLS) {
+  for (let c = 0; c < cols; c++) {
     for (let r = 0; r < rows; r += BLOCK_ROWS) {
-      // A block over the edge also computes rows and columns of whatever the
-      // panels hold there; they are left out.
-      block.multiply(r / BLOCK_ROWS, c / BLOCK_COLS, steps);
-      const right = c + 1 < cols;
+      // A block over the edge also multiplies rows of whatever the panel holds
+      // there; they are left out.
+      block.multiply(r / BLOCK_ROWS, c, steps);
       for (let i = 0; i < BLOCK_ROWS && r + i < rows; i++) {
-        const to = at + (r + i) * stride + c;
-        y[to]! += block.sums[2 * i]!;
-        if (right) y[to + 1]! += block.sums[2 * i + 1]!;
+        y[at + (r + i) * stride + c]! += block.sums[i]!;
       }
     }
   }

@@ -1,6 +1,6 @@
 /** Fills the panels of `block.ts` with tiles of x and of dequantized W. */
 import type { Int4Weight } from "@w4a16/core";
-import { BLOCK_COLS, BLOCK_ROWS, block, TILE_DEPTH, TILE_WIDTH } from "./block.js";
+import { BLOCK_ROWS, block, TILE_DEPTH, TILE_WIDTH } from "./block.js";
 
 /** How (code − zero) · scale is computed: rounded to float32 at each step, as core's `dequantize` does, or not. */
 export type Precision = "float32" | "float64";
@@ -37,7 +37,6 @@ export const panels: Panels = /* @__PURE__ */ createPanels();
 
 function createPanels(): Panels {
   const { x: xPanel, w: wPanel } = block;
-  const pair = BLOCK_COLS * TILE_DEPTH;
   const depth = TILE_DEPTH;
 
   // All 16 values that the codes of one group may stand for, for as many
@@ -82,9 +81,9 @@ function createPanels(): Panels {
       const bytes = ((step + k) / 2) * n + col;
       for (let c = 0; c < features && c < cols; c++) {
         const byte = packed[bytes + c]!;
-        const at = (c >> 1) * pair + 2 * k + (c & 1);
+        const at = c * depth + k;
         wPanel[at] = tables[low + 16 * c + (byte & 15)]!;
-        wPanel[at + 2] = tables[high + 16 * c + (byte >> 4)]!;
+        wPanel[at + 1] = tables[high + 16 * c + (byte >> 4)]!;
       }
     }
   };
@@ -101,14 +100,14 @@ function createPanels(): Panels {
         const low = (groupLow & 1) * half;
         const high = (groupHigh & 1) * half;
         const bytes = ((col + c) / 2) * n + step + start;
-        const to = (c >> 1) * pair + 2 * (start & (depth - 1));
+        const to = c * depth + start;
         for (let f = 0; f < features && f < count; f++) {
           const byte = packed[bytes + f]!;
-          wPanel[to + 2 * f] = tables[low + 16 * f + (byte & 15)]!;
-          wPanel[to + 2 * f + 1] = tables[high + 16 * f + (byte >> 4)]!;
+          wPanel[to + f] = tables[low + 16 * f + (byte & 15)]!;
+          wPanel[to + depth + f] = tables[high + 16 * f + (byte >> 4)]!;
         }
         // The block takes two steps at a time: an odd count needs a zero behind it.
-        if (count & 1) wPanel[to + 2 * count] = wPanel[to + 2 * count + 1] = 0;
+        if (count & 1) wPanel[to + count] = wPanel[to + depth + count] = 0;
       }
     }
   };
