@@ -121,6 +121,12 @@ export function describeLayouts(suite: Suite): void {
     for (const dtype of ["float16", "bfloat16"] as const) {
       expect(await suite.device.tensor([5], dtype, bits).read()).toEqual(bits);
     }
+    // Node 20 and 22 have no Float16Array.
+    const { Float16Array } = globalThis as { Float16Array?: new (bits: ArrayBuffer) => TensorData };
+    if (Float16Array) {
+      const halves = new Float16Array(bits.buffer);
+      expect(await suite.device.tensor([5], "float16", halves).read()).toEqual(bits);
+    }
     const ties = new Float32Array([1 + 2 ** -11, 1 + 3 * 2 ** -11, 1e6]);
     const half = suite.device.tensor([3], "float16", ties);
     expect(await half.read()).toEqual(new Uint16Array([0x3c00, 0x3c02, 0x7c00]));
