@@ -1,5 +1,11 @@
 /** Where operands lie and what they are: views, offsets, ranks, `out`, bias, mixed dtypes. */
-import { type DeviceTensor, type Direction, DTYPES, type DType } from "@w4a16/core";
+import {
+  type DeviceTensor,
+  type Direction,
+  DTYPES,
+  type DType,
+  type TensorData,
+} from "@w4a16/core";
 import { describe, expect, it } from "vitest";
 import { randomInt4Weight, randomNormal, seededRandom } from "../testing.js";
 import { DIRECTIONS, extents, keptBy, type Suite } from "./suite.js";
