@@ -22,7 +22,7 @@ let failed = 0;
 
 mkdirSync(dirname(results), { recursive: true });
 runTests();
-check("formatting and lint", "biome", "ci", ".");
+check("formatting and lint", "biome", "ci", "--colors=off", ".");
 check("types", "npm", "run", "--silent", "typecheck");
 for (const name of publicPackages()) {
   check(`publint ${name}`, "publint", join("packages", name), "--strict");
