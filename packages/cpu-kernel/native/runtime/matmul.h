@@ -24,7 +24,8 @@ struct Matmul {
   DType biasType;
 };
 
-enum class Outcome : uint8_t { kDone, kAborted, kOutOfMemory };
+// kClosed: the device was closed before the operation could run.
+enum class Outcome : uint8_t { kDone, kAborted, kOutOfMemory, kClosed };
 
 // Buffers that products of one device reuse. Not shared by concurrent products.
 class Workspace {
