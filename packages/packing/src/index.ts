@@ -11,6 +11,7 @@ export {
   type LinearShape,
   type MatrixShape,
   packLinear,
+  packLinearRows,
   packRowInterleave,
   type Signedness,
   unpackLinear,
