@@ -26,7 +26,7 @@ export function openCpu(options: CpuOptions = {}): CpuDevice {
 }
 
 /** Fused int4 products on this machine's CPU. */
-export const cpuBackend: Backend<CpuOptions> = {
+export const cpu: Backend<CpuOptions> = {
   name: "cpu",
   availability,
   open: async (options?: CpuOptions): Promise<Device> => openCpu(options),

@@ -96,8 +96,9 @@ export class CpuDevice extends Handle implements Device {
     return tensor;
   }
 
+  /** What live handles hold; nothing once the device is disposed. */
   memory(): DeviceMemory {
-    this.requireLive("device");
+    if (this.disposed) return { weights: 0, tensors: 0 };
     const [weights, tensors] = this.addon.heldBytes(this.engine);
     return { weights, tensors };
   }

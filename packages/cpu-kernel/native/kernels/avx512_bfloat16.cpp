@@ -295,7 +295,7 @@ void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, 
   for (; tile < last; tile++) direct<2, 1>(job, tile, begin, s);
 }
 
-constexpr Path kPath = {"avx512-bfloat16", packedBytes, scratchBytes, pack, compute};
+constexpr Path kPath = {"avx512-bfloat16", true, packedBytes, scratchBytes, pack, compute};
 }  // namespace
 
 extern const Path* const kAvx512BFloat16;

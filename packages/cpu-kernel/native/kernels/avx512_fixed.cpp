@@ -4,7 +4,7 @@
 // and multiplied by the codes in exact integer arithmetic; scale, step and the real-valued zero are
 // applied to the integer sum once:
 //     y += scale · step · (Σ q·(code - 8) - (zero - 8)·Σ q)
-// Two digits (16 bits) carry float16 activations, three (22 bits) float32 ones; a float16 row whose
+// Two digits (16 bits) carry float16 activations, three (23 bits) others; a float16 row whose
 // own values would lose too much in 16 bits takes three. Both sums run over the same q, so the only
 // error is that of rounding x.
 #include <immintrin.h>
@@ -16,13 +16,14 @@ namespace {
 #include "kernels/vec_avx512.inl"
 #include "kernels/rows.inl"
 
-// 64 columns: 2^21 · 15 · 64 just fits an int32.
+// 64 columns: the centred sum, at most (2^22 - 1) · 8 · 64, just fits an int32. What leads up to it
+// may wrap around, which two's complement forgives.
 constexpr size_t kBlockQuads = 16;
 constexpr int kMicroRows = 6;
 constexpr size_t kDirectRows = 2;
 constexpr size_t kMaxDigits = 3;
 constexpr float kLargest16 = 32639;    // 127·256 + 127, the largest with two signed digits
-constexpr float kLargest22 = 2097151;  // 2^21 - 1
+constexpr float kLargest23 = 4194303;  // 2^22 - 1
 // Largest error, relative to the row, that a float16 row may take from its 16-bit steps: normally
 // distributed values take 2.2e-5, values with an outlier in most blocks up to 7e-5. An estimate, so
 // it is only relied on where a product has enough terms for chance to even out.
@@ -96,7 +97,7 @@ size_t digitsOf(RowClass c) { return c == kRegular ? 2 : 3; }
 
 void packBlock(const float* x, const Block& b, size_t digits, int8_t* to, BlockScale* scale) {
   const float largest = largestOf(x, b.quads);
-  const float range = digits == 2 ? kLargest16 : kLargest22;
+  const float range = digits == 2 ? kLargest16 : kLargest23;
   // A block this far below the row's smallest allowed maximum adds nothing that float32 can show.
   const __m512 inverse = _mm512_set1_ps(largest > 0x1p-100f ? range / largest : 0);
   const size_t plane = b.quads * kQuad;
@@ -189,7 +190,7 @@ inline void finish(const __m512i (*acc)[4], const Operands& o, size_t skip, floa
       const float sum = float(o.scale[i].sum);
       // Σ q·(code - 8), still exact.
       const __m512i centred =
-          _mm512_sub_epi32(acc[i][j], _mm512_set1_epi32(o.scale[i].sum * 8));
+          _mm512_sub_epi32(acc[i][j], _mm512_set1_epi32(int(uint32_t(o.scale[i].sum) * 8)));
       const __m512 t =
           _mm512_fnmadd_ps(zero, _mm512_set1_ps(sum), _mm512_cvtepi32_ps(centred));
       float* to = y + i * kTile + 16 * j;
@@ -358,7 +359,7 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-fixed", packedBytes, scratchBytes, pack, compute};
+constexpr Path kPath = {"avx512-fixed", true, packedBytes, scratchBytes, pack, compute};
 }  // namespace
 
 extern const Path* const kAvx512Fixed;

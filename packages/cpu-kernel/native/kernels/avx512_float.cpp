@@ -9,7 +9,7 @@ namespace {
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
 
-constexpr Path kPath = {"avx512-float32", floatPackedBytes, floatScratchBytes, floatPack<Vec>,
+constexpr Path kPath = {"avx512-float32", false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
                         floatCompute<Vec>};
 }  // namespace
 

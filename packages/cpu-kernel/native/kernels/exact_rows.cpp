@@ -1,6 +1,6 @@
-// Exceptional rows of the dot-product paths, in float64: infinities and NaNs propagate as the
+// Exceptional rows and columns of the dot-product paths, in float64: infinities and NaNs propagate as the
 // definition Σ x·((code - zero)·scale) says, and magnitudes far from 1 neither overflow nor vanish.
-// Slow, and only ever used for the rows that need it. Forward only.
+// Slow, and only ever used for what needs it. Forward only.
 #include "kernels/job.h"
 
 namespace w4a16 {
@@ -22,7 +22,8 @@ Vec operator+(Vec a, Vec b) { return {a.v + b.v}; }
 
 #include "kernels/rows.inl"
 
-void exactRow(const Job& job, size_t row, size_t tile, const float* x) {
+// One row of one tile; only the columns of `mask`.
+void exactRow(const Job& job, size_t row, size_t tile, uint64_t mask, const float* x) {
   const WeightView& w = *job.weight;
   double sum[kTile] = {};
   for (size_t q = 0; q < w.groups * w.quadsPerGroup; q++) {
@@ -40,21 +41,27 @@ void exactRow(const Job& job, size_t row, size_t tile, const float* x) {
   }
   float y[kTile];
   for (size_t n = 0; n < kTile; n++) y[n] = float(sum[n]);
-  storeRow<Vec>(job, row, tile * kTile, tileColumns(w.n, tile), y);
+  const size_t count = tileColumns(w.n, tile);
+  for (size_t n = 0; n < count; n++) {
+    if (mask >> n & 1) storeRow<Vec>(job, row, tile * kTile + n, 1, y + n);
+  }
 }
 
 size_t scratchBytes(const WeightView& w, bool) { return w.quads * kQuad * sizeof(float); }
 
-void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, size_t end,
+void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin, size_t end,
              uint8_t* scratch) {
   float* x = reinterpret_cast<float*>(scratch);
   for (size_t i = begin; i < end; i++) {
     widenRow<Vec>(job, job.order[i], x);
-    for (size_t t = tile; t < tile + tiles; t++) exactRow(job, job.order[i], t, x);
+    for (size_t t = tile; t < tile + tiles; t++) {
+      const uint64_t mask = c == kExceptional ? ~uint64_t{0} : job.weight->exceptionalColumns[t];
+      exactRow(job, job.order[i], t, mask, x);
+    }
   }
 }
 
-constexpr Path kPath = {"exact-float64", nullptr, scratchBytes, nullptr, compute};
+constexpr Path kPath = {"exact-float64", false, nullptr, scratchBytes, nullptr, compute};
 }  // namespace
 
 extern const Path* const kExactRows;

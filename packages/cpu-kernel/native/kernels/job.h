@@ -30,10 +30,13 @@ struct WeightView {
   size_t quads;          // of all groups, padded to a multiple of kTileQuads
   size_t nTiles;         // ceil(N / 64)
   float codeBias;        // 0 for u4, 8 for s4: code = nibble - codeBias
-  bool plain;            // all scales and zeros are of ordinary magnitude
+  bool mostlyPlain;      // few columns are exceptional
   const uint8_t* codes;  // [nTiles][quads][kQuadBytes]
   const float* scales;   // [nTiles][groups][64]
   const float* zeros;    // [nTiles][groups][64]
+  // [nTiles], bit n: column n has a scale or zero that the dot-product paths cannot carry (an
+  // infinity, a NaN, a huge magnitude), so that kExactRows must compute it.
+  const uint64_t* exceptionalColumns;
 };
 
 // How a row of activations is computed; decided from its values alone, so that a row's result
@@ -66,11 +69,13 @@ struct Job {
 // rows or tiles; `scratch` is one thread's own, 64-byte aligned.
 struct Path {
   const char* name;
+  bool wantsExactColumns;  // its results for exceptional columns are to be computed again
   size_t (*packedBytes)(const WeightView&, bool transposed, size_t rows);
   size_t (*scratchBytes)(const WeightView&, bool transposed);
   // Converts rows [begin, end) of X to the path's own format and classifies them.
   void (*pack)(const Job&, size_t begin, size_t end, uint8_t* scratch);
   // Computes output tiles [tile, tile + tiles) for the rows order[begin .. end), all of one class.
+  // kExactRows computes only exceptional columns unless the class is exceptional.
   void (*compute)(const Job&, RowClass, size_t tile, size_t tiles, size_t begin, size_t end,
                   uint8_t* scratch);
 };

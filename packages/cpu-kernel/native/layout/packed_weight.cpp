@@ -1,6 +1,5 @@
 #include "layout/packed_weight.h"
 
-#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -75,55 +74,58 @@ void packCodes(const Int4Source& s, const WeightView& w, size_t tile, uint8_t* t
   std::memset(to, 0, (w.quads - w.groups * w.quadsPerGroup) * kQuadBytes);
 }
 
-// [groups][64] of one tile; missing columns are zero. True if every value is at most `limit`.
-bool packParameters(const Int4Source& s, const WeightView& w, size_t tile, const float* from,
-                    float limit, float* to) {
+// [groups][64] of one tile; missing columns are zero. Gives the columns with a value beyond `limit`.
+uint64_t packParameters(const Int4Source& s, const WeightView& w, size_t tile, const float* from,
+                        float limit, float* to) {
   const size_t n0 = tile * kTile;
   const size_t left = s.n - n0, count = left < kTile ? left : kTile;
-  bool plain = true;
+  bool beyond[kTile] = {};
   for (size_t g = 0; g < w.groups; g++, to += kTile) {
     std::memcpy(to, from + g * s.n + n0, count * sizeof(float));
     std::memset(to + count, 0, (kTile - count) * sizeof(float));
-    for (size_t n = 0; n < kTile; n++) {
-      plain &= std::fabs(to[n]) <= limit;  // false for a NaN as well
-    }
+    for (size_t n = 0; n < kTile; n++) beyond[n] |= !(std::fabs(to[n]) <= limit);  // a NaN as well
   }
-  return plain;
+  uint64_t columns = 0;
+  for (size_t n = 0; n < kTile; n++) columns |= uint64_t{beyond[n]} << n;
+  return columns;
 }
 
 // Beyond these the dot-product paths could overflow, or lose a sum beside its zero's correction.
 constexpr float kLargestScale = 0x1p20f;
 constexpr float kLargestZero = 4096;
+// With more exceptional columns than one in this many, the float32 path is faster.
+constexpr size_t kPlainColumns = 32;
 
 }  // namespace
-
-size_t packedWeightBytes(size_t n, size_t k, size_t groupSize) {
-  const WeightView w = shapeOf(n, k, groupSize);
-  return codeBytes(w) + 2 * parameterCount(w) * sizeof(float);
-}
 
 bool PackedWeight::pack(const Int4Source& source, ThreadPool& pool) {
   view_ = shapeOf(source.n, source.k, source.groupSize);
   view_.codeBias = source.isSigned ? 8 : 0;
   const size_t count = parameterCount(view_);
-  if (!codes_.reset(codeBytes(view_)) || !parameters_.reset(2 * count * sizeof(float))) return false;
+  if (!codes_.reset(codeBytes(view_)) || !parameters_.reset(2 * count * sizeof(float)) ||
+      !exceptional_.reset(view_.nTiles * sizeof(uint64_t))) {
+    return false;
+  }
   float* scales = reinterpret_cast<float*>(parameters_.data());
   float* zeros = scales + count;
   view_.codes = codes_.data();
   view_.scales = scales;
   view_.zeros = zeros;
+  uint64_t* exceptional = reinterpret_cast<uint64_t*>(exceptional_.data());
+  view_.exceptionalColumns = exceptional;
 
-  std::atomic<bool> plain{true};
   pool.run(view_.nTiles, [&](size_t tile, size_t) {
     packCodes(source, view_, tile, codes_.data() + tile * view_.quads * kQuadBytes);
     const size_t at = tile * view_.groups * kTile;
-    const bool scalesPlain =
-        packParameters(source, view_, tile, source.scales, kLargestScale, scales + at);
-    const bool zerosPlain =
+    exceptional[tile] =
+        packParameters(source, view_, tile, source.scales, kLargestScale, scales + at) |
         packParameters(source, view_, tile, source.zeros, kLargestZero, zeros + at);
-    if (!scalesPlain || !zerosPlain) plain = false;
   });
-  view_.plain = plain;
+  size_t columns = 0;
+  for (size_t tile = 0; tile < view_.nTiles; tile++) {
+    columns += size_t(__builtin_popcountll(exceptional[tile]));
+  }
+  view_.mostlyPlain = columns <= 2 + view_.n / kPlainColumns;
   return true;
 }
 

@@ -31,15 +31,13 @@ class PackedWeight {
   bool pack(const Int4Source& source, ThreadPool& pool);
 
   const WeightView& view() const { return view_; }
-  size_t bytes() const { return codes_.size() + parameters_.size(); }
+  size_t bytes() const { return codes_.size() + parameters_.size() + exceptional_.size(); }
 
  private:
   WeightView view_{};
   AlignedBuffer codes_;
   AlignedBuffer parameters_;
+  AlignedBuffer exceptional_;
 };
-
-// Bytes that a weight of this shape takes once packed.
-size_t packedWeightBytes(size_t n, size_t k, size_t groupSize);
 
 }  // namespace w4a16

@@ -25,7 +25,7 @@ std::vector<Kernel> kernels() {
 const Path& choosePath(const Kernel& kernel, const WeightView& w, bool transposed, DType x,
                        Precision precision) {
   // The transposed product's scales vary along its reduction: only float32 weights carry them.
-  if (transposed || !w.plain || w.groupSize < kSmallestDotGroup) return *kernel.floating;
+  if (transposed || !w.mostlyPlain || w.groupSize < kSmallestDotGroup) return *kernel.floating;
   const bool bfloat16 = x == DType::kBFloat16 || precision == Precision::kBFloat16;
   if (bfloat16 && kernel.bfloat16) return *kernel.bfloat16;
   if (kernel.fixed) return *kernel.fixed;

@@ -163,10 +163,14 @@ class Product {
     const size_t tasks = ceilDiv(tiles, perTask);
     each(tasks * panels.size(), job.rows * w.n * w.k, [&](size_t task, size_t worker) {
       const Panel& panel = panels[task / tasks];
-      const size_t tile = task % tasks * perTask;
+      const size_t tile = task % tasks * perTask, count = std::min(perTask, tiles - tile);
       const Path& path = panel.rowClass == kExceptional ? *kExactRows : path_;
-      path.compute(job, panel.rowClass, tile, std::min(perTask, tiles - tile), panel.begin,
-                   panel.end, scratch(worker));
+      path.compute(job, panel.rowClass, tile, count, panel.begin, panel.end, scratch(worker));
+      if (!path_.wantsExactColumns || panel.rowClass == kExceptional) return;
+      for (size_t t = tile; t < tile + count; t++) {
+        if (w.exceptionalColumns[t] == 0) continue;
+        kExactRows->compute(job, panel.rowClass, t, 1, panel.begin, panel.end, scratch(worker));
+      }
     });
   }
 
