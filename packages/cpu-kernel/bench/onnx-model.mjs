@@ -21,13 +21,23 @@ function varint(value) {
 
 const integer = (field, value) => Buffer.concat([varint(field << 3), varint(value)]);
 const bytes = (field, data) =>
-  Buffer.concat([varint((field << 3) | 2), varint(data.length), Buffer.from(data.buffer, data.byteOffset, data.length)]);
+  Buffer.concat([
+    varint((field << 3) | 2),
+    varint(data.length),
+    Buffer.from(data.buffer, data.byteOffset, data.length),
+  ]);
 const text = (field, value) => bytes(field, Buffer.from(value));
 const message = (field, ...parts) => bytes(field, Buffer.concat(parts));
 
 function initializer(name, type, dims, data) {
   const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return message(5, ...dims.map((d) => integer(1, d)), integer(2, type), text(8, name), bytes(9, raw));
+  return message(
+    5,
+    ...dims.map((d) => integer(1, d)),
+    integer(2, type),
+    text(8, name),
+    bytes(9, raw),
+  );
 }
 
 /** A graph input or output of shape ["M", columns]. */

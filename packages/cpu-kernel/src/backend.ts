@@ -2,7 +2,7 @@
 import { type Availability, type Backend, type Device, requireAvailable } from "@w4a16/core";
 import { loadAddon } from "./addon.js";
 import { CpuDevice } from "./device.js";
-import { type CpuOptions, resolveOptions } from "./options.js";
+import { type CpuKernel, type CpuOptions, resolveOptions } from "./options.js";
 
 function availability(): Availability {
   const loaded = loadAddon();
@@ -33,11 +33,11 @@ export const cpu: Backend<CpuOptions> = {
 };
 
 /** Kernels that this build has and this CPU runs, best first; empty where the addon is missing. */
-export function supportedKernels(): string[] {
+export function supportedKernels(): CpuKernel[] {
   const loaded = loadAddon();
   if (!("addon" in loaded)) return [];
   return loaded.addon
     .info()
     .kernels.filter((kernel) => kernel.supported)
-    .map((kernel) => kernel.name);
+    .map((kernel) => kernel.name as CpuKernel);
 }

@@ -3,8 +3,8 @@ import {
   AbortedError,
   bytesPerElement,
   contiguousLayout,
-  DeviceError,
   type Device,
+  DeviceError,
   type DeviceMemory,
   type DType,
   elementCount,
@@ -58,7 +58,11 @@ export class CpuDevice extends Handle implements Device {
     this.kernel = options.kernel;
     this.threads = options.threads;
     this.precision = options.precision;
-    this.engine = addon.openEngine(options.kernel, options.threads, options.precision === "bfloat16");
+    this.engine = addon.openEngine(
+      options.kernel,
+      options.threads,
+      options.precision === "bfloat16",
+    );
     const plural = options.threads === 1 ? "thread" : "threads";
     this.description = `${info.model}, ${options.kernel} kernel, ${options.threads} ${plural}`;
   }

@@ -42,7 +42,8 @@ export function resolveOptions(options: CpuOptions, info: NativeInfo): ResolvedO
   requireOptions("options", options, ["threads", "kernel", "precision"]);
   const threads =
     options.threads === undefined ? info.cpus : requireInteger("threads", options.threads, 1);
-  if (threads > 1024) throw invalid("threads", "at most 1024", threads, "Use as many as there are CPUs.");
+  if (threads > 1024)
+    throw invalid("threads", "at most 1024", threads, "Use as many as there are CPUs.");
   const precision = options.precision ?? "exact";
   if (precision !== "exact" && precision !== "bfloat16") {
     throw invalid("precision", '"exact" or "bfloat16"', precision, "Pass one of these.");

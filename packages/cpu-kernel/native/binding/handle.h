@@ -29,6 +29,13 @@ struct TypeTag<JsEngine> {
   static constexpr const char* name = "engine";
 };
 
+// Tells the garbage collector of memory that it does not see. Only a hint, so a failure, as in an
+// environment that is ending, does not matter.
+inline void adjustExternalMemory(napi_env env, int64_t bytes) {
+  int64_t total;
+  napi_adjust_external_memory(env, bytes, &total);
+}
+
 template <class T>
 struct Box {
   std::shared_ptr<T> object;
@@ -42,7 +49,7 @@ struct Box {
     object.reset();
     if (!account) return;
     *ledger.*account -= bytes;
-    Napi::MemoryManagement::AdjustExternalMemory(env, -bytes);
+    adjustExternalMemory(env, -bytes);
   }
 };
 
@@ -67,7 +74,7 @@ Napi::Object makeHandle(Napi::Env env, std::shared_ptr<T> object,
   if (status != napi_ok) throw Napi::Error::New(env, "could not tag a native object");
   if (account) {
     *owned->ledger.*account += bytes;
-    Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+    adjustExternalMemory(env, bytes);
   }
   return handle;
 }

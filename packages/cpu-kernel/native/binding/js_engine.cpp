@@ -19,8 +19,12 @@ void JsEngine::startReports(Napi::Env env) {
   auto self = std::make_unique<std::weak_ptr<JsEngine>>(weak_from_this());
   const auto deliver = [](napi_env env, napi_value, void* context, void*) {
     if (!env) return;  // the environment is going away
-    if (auto engine = static_cast<std::weak_ptr<JsEngine>*>(context)->lock()) {
+    auto engine = static_cast<std::weak_ptr<JsEngine>*>(context)->lock();
+    if (!engine) return;
+    try {
       engine->deliverReports(env);
+    } catch (const Napi::Error&) {
+      // Thrown where a worker is being terminated: nobody waits any more.
     }
   };
   const auto finalize = [](napi_env, void* data, void*) {
@@ -57,8 +61,10 @@ void JsEngine::deliverReports(Napi::Env env) {
     Napi::HandleScope scope(env);
     auto& reporting = static_cast<ReportingOperation&>(*operation);
     if (--due_ == 0 && !closed_) napi_unref_threadsafe_function(env, reports_);
-    reporting.callback.Call({Napi::Number::New(env, double(reporting.result.kind)),
-                             Napi::Number::New(env, double(reporting.result.abortedId))});
+    const napi_value arguments[] = {Napi::Number::New(env, double(reporting.result.kind)),
+                                    Napi::Number::New(env, double(reporting.result.abortedId))};
+    // The callbacks do not throw. A worker being terminated refuses to run any: then nobody waits.
+    napi_call_function(env, env.Undefined(), reporting.callback.Value(), 2, arguments, nullptr);
   }
 }
 
