@@ -13,9 +13,8 @@ namespace {
 #include "kernels/vec_avx512.inl"
 #include "kernels/rows.inl"
 
-constexpr size_t kBlockQuads = 32;  // a block's 64 columns as bfloat16 take 16 KB
+constexpr size_t kBlockQuads = 32;  // 4 KB of codes, which stay in the first-level cache
 constexpr int kMicroRows = 6;
-constexpr size_t kDirectRows = 2;  // so few rows use the codes straight from registers
 
 #include "kernels/blocks.inl"
 
@@ -67,7 +66,6 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
 }
 
 struct Scratch {
-  alignas(64) uint16_t tile[kBlockQuads * kQuad * kTile];  // [quads][2 pairs][4][16 lanes][2]
   alignas(64) float y[kPanelRows * kTile];
 };
 
@@ -92,22 +90,6 @@ __m512i codeTable() {
 template <int SHIFT>
 inline __m512bh codesAt(__m512i words, __m512i table) {
   return (__m512bh)_mm512_permutexvar_epi16(_mm512_srli_epi16(words, SHIFT), table);
-}
-
-void fillTile(const uint8_t* codes, size_t quads, uint16_t* tile) {
-  const __m512i table = codeTable();
-  for (size_t q = 0; q < quads; q++, codes += kQuadBytes, tile += kQuad * kTile) {
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; half++) {
-      const __m512i v = _mm512_load_si512(codes + half * 64);
-      _mm_prefetch(reinterpret_cast<const char*>(codes + half * 64 + 4096), _MM_HINT_T0);
-      uint16_t* t = tile + half * 64;
-      _mm512_store_si512(t, (__m512i)codesAt<0>(v, table));
-      _mm512_store_si512(t + 32, (__m512i)codesAt<4>(v, table));
-      _mm512_store_si512(t + 128, (__m512i)codesAt<8>(v, table));
-      _mm512_store_si512(t + 160, (__m512i)codesAt<12>(v, table));
-    }
-  }
 }
 
 inline __m512 centredZero(const float* zeros, __m512 centre) {
@@ -158,53 +140,56 @@ struct Operands {
   size_t quads;
 };
 
-template <int ROWS>
-void micro(const Operands& o, const uint16_t* tile, float* y, bool first) {
-  Accumulators<ROWS> acc;
-  acc.start(o.sums, o.zeros, o.centre);
-  const uint16_t* x[ROWS];
-  for (int i = 0; i < ROWS; i++) x[i] = o.x[i];
-  for (size_t p = 0; p < 2 * o.quads; p++, tile += 128) {
-    __m512bh w[4];
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) w[j] = (__m512bh)_mm512_load_si512(tile + 32 * j);
-#pragma GCC unroll 6
-    for (int i = 0; i < ROWS; i++) {
-      const __m512bh a = pairOf(x[i], p);
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; j++) acc.a[i][j] = _mm512_dpbf16_ps(acc.a[i][j], w[j], a);
-    }
-  }
-  acc.finish(o.scales, y, first);
-}
-
-void microRows(int rows, const Operands& o, const uint16_t* tile, float* y, bool first) {
-  switch (rows) {
-    case 1: return micro<1>(o, tile, y, first);
-    case 2: return micro<2>(o, tile, y, first);
-    case 3: return micro<3>(o, tile, y, first);
-    case 4: return micro<4>(o, tile, y, first);
-    case 5: return micro<5>(o, tile, y, first);
-    default: return micro<6>(o, tile, y, first);
-  }
+inline void prefetchQuad(const uint8_t* codes) {
+  _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(codes + 4160), _MM_HINT_T0);
 }
 
 // Adds one quad of codes, unpacked in registers, to the accumulators of ROWS rows.
 template <int ROWS>
-inline void directQuad(Accumulators<ROWS>& acc, const uint16_t* const* x, size_t q,
+inline void addQuad(Accumulators<ROWS>& acc, const uint16_t* const* x, size_t q,
                        const uint8_t* codes, __m512i table) {
-  const __m512i v0 = _mm512_load_si512(codes), v1 = _mm512_load_si512(codes + 64);
-  const __m512bh w0[4] = {codesAt<0>(v0, table), codesAt<4>(v0, table), codesAt<0>(v1, table),
-                          codesAt<4>(v1, table)};
-  const __m512bh w1[4] = {codesAt<8>(v0, table), codesAt<12>(v0, table), codesAt<8>(v1, table),
-                          codesAt<12>(v1, table)};
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; half++) {
+    const __m512i v = _mm512_load_si512(codes + half * 64);
+    const __m512bh w[2][2] = {{codesAt<0>(v, table), codesAt<4>(v, table)},
+                              {codesAt<8>(v, table), codesAt<12>(v, table)}};
+#pragma GCC unroll 2
+    for (int p = 0; p < 2; p++) {
 #pragma GCC unroll 6
-  for (int i = 0; i < ROWS; i++) {
-    const __m512bh a0 = pairOf(x[i], 2 * q), a1 = pairOf(x[i], 2 * q + 1);
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) acc.a[i][j] = _mm512_dpbf16_ps(acc.a[i][j], w0[j], a0);
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) acc.a[i][j] = _mm512_dpbf16_ps(acc.a[i][j], w1[j], a1);
+      for (int i = 0; i < ROWS; i++) {
+        const __m512bh a = pairOf(x[i], 2 * q + p);
+        acc.a[i][2 * half] = _mm512_dpbf16_ps(acc.a[i][2 * half], w[p][0], a);
+        acc.a[i][2 * half + 1] = _mm512_dpbf16_ps(acc.a[i][2 * half + 1], w[p][1], a);
+      }
+    }
+  }
+}
+
+// y[0..ROWS) += one block. Unpacking again for every few rows runs beside the multiplications, on
+// other ports; a tile of unpacked codes would cost stores and loads instead.
+template <int ROWS>
+void micro(const Operands& o, const uint8_t* codes, __m512i table, float* y, bool first) {
+  Accumulators<ROWS> acc;
+  acc.start(o.sums, o.zeros, o.centre);
+  const uint16_t* x[ROWS];
+  for (int i = 0; i < ROWS; i++) x[i] = o.x[i];
+  for (size_t q = 0; q < o.quads; q++, codes += kQuadBytes) {
+    prefetchQuad(codes);
+    addQuad<ROWS>(acc, x, q, codes, table);
+  }
+  acc.finish(o.scales, y, first);
+}
+
+void microRows(int rows, const Operands& o, const uint8_t* codes, __m512i table, float* y,
+                     bool first) {
+  switch (rows) {
+    case 1: return micro<1>(o, codes, table, y, first);
+    case 2: return micro<2>(o, codes, table, y, first);
+    case 3: return micro<3>(o, codes, table, y, first);
+    case 4: return micro<4>(o, codes, table, y, first);
+    case 5: return micro<5>(o, codes, table, y, first);
+    default: return micro<6>(o, codes, table, y, first);
   }
 }
 
@@ -224,53 +209,45 @@ Operands operandsOf(const Job& job, const Block& b, size_t tile, size_t begin, s
   return o;
 }
 
-// ROWS rows by TILES tiles of columns at once: two tiles keep enough sums in flight for one row.
-template <int ROWS, int TILES>
-void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
+// One row by two tiles of columns at once, which keeps enough sums in flight.
+void oneRow(const Job& job, size_t tile, size_t begin, Scratch& s) {
   const WeightView& w = *job.weight;
   const __m512i table = codeTable();
-  const size_t blocks = blockCount(w);
+  const size_t blocks = blockCount(w), skip = w.groups * kTile;
   for (size_t i = 0; i < blocks; i++) {
     const Block b = blockAt(w, i);
-    const Operands o = operandsOf(job, b, tile, begin, begin + ROWS);
-    Accumulators<ROWS> acc[TILES];
-    const uint8_t* codes[TILES];
-    for (int t = 0; t < TILES; t++) {
-      const size_t skip = t * w.groups * kTile;
-      acc[t].start(o.sums, o.zeros + skip, o.centre);
-      codes[t] = w.codes + ((tile + t) * w.quads + b.quad) * kQuadBytes;
+    const Operands o = operandsOf(job, b, tile, begin, begin + 1);
+    const uint8_t* left = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
+    const uint8_t* right = left + w.quads * kQuadBytes;
+    Accumulators<1> acc[2];
+    acc[0].start(o.sums, o.zeros, o.centre);
+    acc[1].start(o.sums, o.zeros + skip, o.centre);
+    for (size_t q = 0; q < b.quads; q++, left += kQuadBytes, right += kQuadBytes) {
+      prefetchQuad(left);
+      prefetchQuad(right);
+      addQuad<1>(acc[0], o.x, q, left, table);
+      addQuad<1>(acc[1], o.x, q, right, table);
     }
-    for (size_t q = 0; q < b.quads; q++) {
-#pragma GCC unroll 2
-      for (int t = 0; t < TILES; t++) {
-        const uint8_t* c = codes[t] + q * kQuadBytes;
-        _mm_prefetch(reinterpret_cast<const char*>(c + 4096), _MM_HINT_T0);
-        _mm_prefetch(reinterpret_cast<const char*>(c + 4160), _MM_HINT_T0);
-        directQuad<ROWS>(acc[t], o.x, q, c, table);
-      }
-    }
-    for (int t = 0; t < TILES; t++) {
-      acc[t].finish(o.scales + t * w.groups * kTile, s.y + t * ROWS * kTile, i == 0);
-    }
+    acc[0].finish(o.scales, s.y, i == 0);
+    acc[1].finish(o.scales + skip, s.y + kTile, i == 0);
   }
-  for (int t = 0; t < TILES; t++) {
-    for (int r = 0; r < ROWS; r++) {
-      storeRow<Vec>(job, job.order[begin + r], (tile + t) * kTile, tileColumns(w.n, tile + t),
-                    s.y + (t * ROWS + r) * kTile);
-    }
+  for (size_t t = 0; t < 2; t++) {
+    storeRow<Vec>(job, job.order[begin], (tile + t) * kTile, tileColumns(w.n, tile + t),
+                  s.y + t * kTile);
   }
 }
 
-void tiled(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
+void panel(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t blocks = blockCount(w);
   const size_t rows = end - begin, steps = (rows + kMicroRows - 1) / kMicroRows;
+  const __m512i table = codeTable();
   for (size_t i = 0; i < blocks; i++) {
     const Block b = blockAt(w, i);
-    fillTile(w.codes + (tile * w.quads + b.quad) * kQuadBytes, b.quads, s.tile);
+    const uint8_t* codes = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
     for (size_t step = 0; step < steps; step++) {
       const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-      microRows(int(to - from), operandsOf(job, b, tile, begin + from, begin + to), s.tile,
+      microRows(int(to - from), operandsOf(job, b, tile, begin + from, begin + to), codes, table,
                 s.y + from * kTile, i == 0);
     }
   }
@@ -283,16 +260,10 @@ void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, 
              uint8_t* scratch) {
   Scratch& s = *reinterpret_cast<Scratch*>(scratch);
   const size_t last = tile + tiles, rows = end - begin;
-  if (rows > kDirectRows) {
-    for (; tile < last; tile++) tiled(job, tile, begin, end, s);
-    return;
-  }
   if (rows == 1) {
-    for (; tile + 2 <= last; tile += 2) direct<1, 2>(job, tile, begin, s);
-    if (tile < last) direct<1, 1>(job, tile, begin, s);
-    return;
+    for (; tile + 2 <= last; tile += 2) oneRow(job, tile, begin, s);
   }
-  for (; tile < last; tile++) direct<2, 1>(job, tile, begin, s);
+  for (; tile < last; tile++) panel(job, tile, begin, end, s);
 }
 
 constexpr Path kPath = {"avx512-bfloat16", true, packedBytes, scratchBytes, pack, compute};

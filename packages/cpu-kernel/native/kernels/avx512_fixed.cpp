@@ -342,7 +342,11 @@ template <int DIGITS>
 void computeTile(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
   switch (end - begin) {
     case 1: return direct<1, DIGITS>(job, tile, begin, s);
-    case 2: return direct<2, DIGITS>(job, tile, begin, s);
+    case 2:
+      // Two rows of three digits need more registers than there are.
+      if (DIGITS == 2) return direct<2, 2>(job, tile, begin, s);
+      direct<1, DIGITS>(job, tile, begin, s);
+      return direct<1, DIGITS>(job, tile, begin + 1, s);
     default: return tiled<DIGITS>(job, tile, begin, end, s);
   }
 }
