@@ -9,7 +9,13 @@
  */
 export { fromAwq, fromAwqZeros, toAwq, toAwqZeros } from "./awq.js";
 export type { Codes } from "./codes.js";
-export { ArgumentError, type ArgumentErrorCode, isW4A16Error, W4A16Error } from "./errors.js";
+export {
+  ArgumentError,
+  type ArgumentErrorCode,
+  type ErrorDetails,
+  isW4A16Error,
+  W4A16Error,
+} from "./errors.js";
 export { gatherInFeatures, gatherOrder } from "./gather.js";
 export { fromGemlite, toGemlite } from "./gemlite.js";
 export {
