@@ -5,6 +5,14 @@ import { pathToFileURL } from "node:url";
 import type { Backend } from "@w4a16/core";
 import { clip } from "./errors.js";
 
+/** One kernel of a device. */
+export interface KernelReport {
+  readonly name: string;
+  readonly available: boolean;
+  /** Why it cannot run here. */
+  readonly reason?: string | undefined;
+}
+
 export interface DeviceReport {
   readonly name: string;
   /** The package that brings it. */
@@ -12,6 +20,8 @@ export interface DeviceReport {
   readonly available: boolean;
   /** What computes: model, instruction set, kernel. */
   readonly description?: string | undefined;
+  /** The kernels it chooses among, best first, where it has a choice. */
+  readonly kernels?: readonly KernelReport[] | undefined;
   /** Why it is not available, and what would help. */
   readonly reason?: string | undefined;
   readonly fix?: string | undefined;
@@ -48,10 +58,25 @@ async function describeDevice(source: (typeof BACKENDS)[number]): Promise<Device
     const availability = backend.availability();
     if (!availability.available) return { ...head, ...availability };
     using device = await backend.open();
-    return { ...head, available: true, description: device.description };
+    const { description } = device;
+    const kernels = module[`${source.name.toUpperCase()}_KERNELS`];
+    if (!Array.isArray(kernels)) return { ...head, available: true, description };
+    const reports = await Promise.all(kernels.map((name) => describeKernel(backend!, name)));
+    return { ...head, available: true, description, kernels: reports };
   } catch (error) {
     const reason = clip((error as Error)?.message ?? String(error), 400);
     return { ...head, available: false, reason, fix: `Reinstall ${source.package}.` };
+  }
+}
+
+/** Asks for one kernel: a device that cannot run it says why. */
+async function describeKernel(backend: Backend, name: string): Promise<KernelReport> {
+  try {
+    (await backend.open({ kernel: name })).dispose();
+    return { name, available: true };
+  } catch (error) {
+    const { expected, message } = error as { expected?: string; message: string };
+    return { name, available: false, reason: clip(expected ? `needs ${expected}` : message, 400) };
   }
 }
 

@@ -17,7 +17,7 @@ export {
   OUTPUT_FORMATS,
   type OutputFormatName,
 } from "./convert.js";
-export { type DeviceReport, listDevices } from "./devices.js";
+export { type DeviceReport, type KernelReport, listDevices } from "./devices.js";
 export { CheckpointError, type CheckpointErrorCode } from "./errors.js";
 export type { LinearFormat, LinearLayer, LoadedLinear } from "./linear/types.js";
 export { encodeOnnx, type OnnxOptions } from "./onnx/model.js";
@@ -36,4 +36,6 @@ export {
   type VerifyReport,
   verifyCheckpoint,
 } from "./verify.js";
+export type { WeightError } from "./write/error.js";
 export { requantizeWeight } from "./write/fit.js";
+export type { FileFormat } from "./write/output.js";

@@ -32,11 +32,14 @@ export const info = defineCommand({
     console.log(
       table(
         ["device", "available", "kernel, or what it lacks", "fix"],
-        devices.map(({ name, available, description, reason, fix }) => [
-          name,
-          available ? "yes" : "no",
-          description ?? reason ?? "",
-          fix ?? "",
+        devices.flatMap(({ name, available, description, reason, fix, kernels = [] }) => [
+          [name, available ? "yes" : "no", description ?? reason ?? "", fix ?? ""],
+          ...kernels.map((kernel) => [
+            `  ${kernel.name}`,
+            kernel.available ? "yes" : "no",
+            kernel.reason ?? "",
+            "",
+          ]),
         ]),
       ),
     );
