@@ -1,9 +1,12 @@
 /** The built command on the weights of a real model. */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { encode, quantizeHqq } from "@w4a16/core";
+import { quantizeHqq, roundTo } from "@w4a16/core";
+import { cpu } from "@w4a16/cpu-kernel";
 import { exactMatmul, reference } from "@w4a16/reference";
 import { relativeFrobenius } from "@w4a16/reference/metrics";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
@@ -52,13 +55,16 @@ describe("a real model, float → quantize → file → loadLinear → product",
     const weight = await loadLinear(checkpoint, name);
     expect(weight).toEqual(quantizeHqq(values, { outFeatures, inFeatures }));
 
-    const x = randomNormal(seededRandom(7), 3 * inFeatures);
-    using device = await reference.open();
-    using loaded = device.loadWeight(weight);
-    using input = device.tensor([3, inFeatures], "float32", encode("float32", x, x.length));
-    using output = loaded.matmul(input);
-    const product = await output.readFloat32();
-    expect(relativeFrobenius(product, exactMatmul(weight, x, 3))).toBeLessThan(1e-6);
+    // The fused kernel where it is built, and always the reference; bfloat16 in, float32 out.
+    const x = roundTo("bfloat16", randomNormal(seededRandom(7), 3 * inFeatures));
+    const exact = exactMatmul(weight, x, 3);
+    for (const backend of [cpu, reference].filter((b) => b.availability().available)) {
+      using device = await backend.open();
+      using loaded = device.loadWeight(weight, { dtype: "float32" });
+      using input = device.tensor([3, inFeatures], "bfloat16", x);
+      using output = loaded.matmul(input, { outDtype: "float32" });
+      expect(relativeFrobenius(await output.readFloat32(), exact)).toBeLessThan(1e-6);
+    }
   });
 });
 
@@ -119,6 +125,47 @@ describe("quantize", () => {
   });
 });
 
+describe("a run that is killed", () => {
+  test("leaves the input and the older output as they were, and is continued", async () => {
+    const input = readFileSync(path("float.safetensors"));
+    write(folder, "killed.safetensors", "older");
+    const args = [cli, "quantize", "float.safetensors", "killed.safetensors", "--workers", "1"];
+    const child = spawn(process.execPath, args, { cwd: folder, stdio: "ignore" });
+    const journal = path("killed.safetensors.w4a16-journal");
+    const finished = () =>
+      existsSync(journal) ? readFileSync(journal, "utf8").split("\n").length - 2 : 0;
+    while (finished() < 2 && child.exitCode === null) await setTimeout(5);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(readFileSync(path("killed.safetensors"), "utf8")).toBe("older");
+    expect(readFileSync(path("float.safetensors"))).toEqual(input);
+    const result = report("quantize", "float.safetensors", "killed.safetensors");
+    expect(result.resumed).toBeGreaterThanOrEqual(2);
+    expect(result.layers.length).toBe(10);
+    expect(readFileSync(path("killed.safetensors"))).toEqual(
+      readFileSync(path("int4.safetensors")),
+    );
+  });
+
+  test("Ctrl-C ends it with exit code 1 and one line", async () => {
+    const args = [cli, "quantize", "float.safetensors", "stopped.safetensors", "--workers", "1"];
+    const child = spawn(process.execPath, args, {
+      cwd: folder,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += text;
+    });
+    while (!existsSync(path("stopped.safetensors.w4a16-journal"))) await setTimeout(5);
+    child.kill("SIGINT");
+    const [code] = await once(child, "exit");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^w4a16: .*an abort.*W4A16_ABORTED\]\n$/);
+    expect(existsSync(path("stopped.safetensors"))).toBe(false);
+  });
+});
+
 describe("convert and verify", () => {
   test.each(["hqq", "q4_1", "w4a16"])("to %s keeps the model", (to) => {
     const file = `converted-${to}${to.startsWith("q4") ? ".gguf" : ".safetensors"}`;
@@ -172,6 +219,11 @@ describe("inspect and info", () => {
     const { devices } = report("info");
     expect(devices.map(({ name }: { name: string }) => name)).toEqual(["cuda", "cpu", "reference"]);
     expect(devices[2]).toMatchObject({ available: true });
+    // A device that is not there says why and what would help; one that is, what computes.
+    for (const { available, description, reason, fix } of devices) {
+      if (available) expect(description).toBeTruthy();
+      else expect([reason, fix].every(Boolean)).toBe(true);
+    }
     expect(w4a16("info").stdout).toContain("reference");
   });
 });

@@ -6,13 +6,15 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2));
 }
 
-/** A table without colours, numbers to the right. */
+/** A table without colours, numbers to the right, a rule under the head only. */
 export function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   const isNumber = (column: number) =>
     rows.length > 0 && rows.every((row) => /^[-\d]|^$/.test(row[column] ?? ""));
   const view = new Table({
     head: [...head],
     style: { head: [], border: [] },
+    // No rules between rows: long lists stay readable.
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
     colAligns: head.map((_, column) => (isNumber(column) ? "right" : "left")),
   });
   for (const row of rows) view.push(row.map(printable));
