@@ -1,7 +1,7 @@
 /** A quantized checkpoint from one format to another. */
 import { mkdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { ArgumentError, describeValue, requireOptions } from "@w4a16/core";
+import { join } from "node:path";
+import { ArgumentError, describeValue, requireOptions, throwIfAborted } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
 import { CheckpointError, clip, fileError } from "./errors.js";
 import type { LinearLayer, LoadedLinear } from "./linear/types.js";
@@ -73,7 +73,7 @@ export async function convertCheckpoint(
   await using checkpoint = await openCheckpoint(input);
   const { store } = checkpoint;
   const layers = chooseLayers(checkpoint.layers.values(), options, input);
-  if (to === "onnx") return convertToOnnx(store, layers, output, options);
+  if (to === "onnx") return await convertToOnnx(store, layers, output, options);
   await requireOtherFile(store, output);
   const format = FILE_FORMATS[to];
   const { groupSize } = format.requirements;
@@ -81,8 +81,6 @@ export async function convertCheckpoint(
   const names = new Map(layers.map((layer) => [layer.name, layer]));
   const others = otherTensors(store, layers, checkpoint.layers);
   const held = others.filter(({ dtype }) => format.holds(dtype));
-  // The signedness of our own format is in the header, which is written first.
-  if (to === "w4a16") await readSigns(layers, shapes);
   const items: WriteItem<null>[] = [
     ...layers.map((layer) => ({
       name: layer.name,
@@ -142,11 +140,12 @@ async function convertToOnnx(
   } catch (cause) {
     throw fileError(output, cause, "write");
   }
+  const names = fileNames(layers);
   for (const layer of layers) {
-    signal?.throwIfAborted();
+    throwIfAborted("convert", signal);
     const weight = requireOrder(layer, await layer.load());
     const bytes = encodeOnnx(layer.name, weight);
-    await writeAtomic(join(output, `${fileNameOf(layer.name)}.onnx`), bytes);
+    await writeAtomic(join(output, names.get(layer)!), bytes);
     outputBytes += bytes.length;
     done += layer.byteLength;
     onProgress?.({ done, total, name: layer.name });
@@ -164,10 +163,22 @@ async function convertToOnnx(
   };
 }
 
-/** A layer's name as a plain file name, whatever the checkpoint calls it. */
-function fileNameOf(name: string): string {
-  const plain = name.replace(/[^\p{L}\p{N}._-]/gu, "_").slice(0, 200);
-  return basename(plain).replace(/^\.+/, "_") || "_";
+/** Layers' names as plain file names, whatever the checkpoint calls them, no two the same. */
+function fileNames(layers: readonly LinearLayer[]): Map<LinearLayer, string> {
+  const taken = new Set<string>();
+  return new Map(
+    layers.map((layer) => {
+      const plain = layer.name
+        .replace(/[^\p{L}\p{N}._-]/gu, "_")
+        .replace(/^\.+/, "_")
+        .slice(0, 200);
+      let name = plain || "_";
+      // Compared without case: some file systems do not tell a from A.
+      for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${plain}-${i}`;
+      taken.add(name.toLowerCase());
+      return [layer, `${name}.onnx`];
+    }),
+  );
 }
 
 function chooseLayers(
@@ -223,19 +234,7 @@ function shapeOf(layer: LinearLayer, groupSize: number | undefined): WeightShape
       "the output",
     );
   }
-  return { outFeatures, inFeatures, groupSize: groupSize ?? own, signed: false };
-}
-
-/** Only our own files have signed codes; they say so in their metadata, which `load` gives. */
-async function readSigns(
-  layers: readonly LinearLayer[],
-  shapes: Map<string, WeightShape>,
-): Promise<void> {
-  for (const layer of layers) {
-    if (layer.format !== "w4a16") continue;
-    const { weight } = await layer.load();
-    shapes.set(layer.name, { ...shapes.get(layer.name)!, signed: weight.signed });
-  }
+  return { outFeatures, inFeatures, groupSize: groupSize ?? own, signed: layer.signed ?? false };
 }
 
 function requireOrder(layer: LinearLayer, { weight, order }: LoadedLinear) {

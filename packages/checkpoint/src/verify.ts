@@ -73,14 +73,28 @@ async function checkLayer(
     return { name, problem: `shape ${ours}, the original's is ${theirs}` };
   }
   const { weight, order } = await layer.load();
-  if (order) return { name, problem: "act-order layers cannot be compared" };
-  const values =
-    source.format === "float"
-      ? await readFloats(original.store, source.tensors[0]!)
-      : dequantize((await source.load()).weight);
-  const { relative, largest } = weightError(weight, values);
+  const values = await originalValues(source, original);
+  // An act-order layer has its in-features in an order of its own.
+  const { relative, largest } = weightError(weight, order ? gather(values, order) : values);
   if (relative <= maxError) return { name, relative, largest };
   return { name, relative, largest, problem: `relative error above ${maxError}` };
+}
+
+/** The original's values [N, K], its in-features in the order of the activations. */
+async function originalValues(source: LinearLayer, { store }: Checkpoint): Promise<Float32Array> {
+  if (source.format === "float") return readFloats(store, source.tensors[0]!);
+  const { weight, order } = await source.load();
+  const values = dequantize(weight);
+  if (!order) return values;
+  const inverse = new Uint32Array(order.length);
+  for (const [i, k] of order.entries()) inverse[k] = i;
+  return gather(values, inverse);
+}
+
+/** Rows of as many values as `order` has: value i of each becomes value order[i]. */
+function gather(values: Float32Array, order: Uint32Array): Float32Array {
+  const k = order.length;
+  return values.map((_, i) => values[i - (i % k) + order[i % k]!]!);
 }
 
 /** Tensors that no quantized layer of either side owns. */

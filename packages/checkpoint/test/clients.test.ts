@@ -9,7 +9,13 @@ import { exactMatmul } from "@w4a16/reference";
 import { relativeFrobenius } from "@w4a16/reference/metrics";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { describe, expect, test } from "vitest";
-import { convertCheckpoint, encodeOnnx, quantizeCheckpoint } from "../src/index.js";
+import {
+  convertCheckpoint,
+  encodeOnnx,
+  loadLinear,
+  openCheckpoint,
+  quantizeCheckpoint,
+} from "../src/index.js";
 import { floatTensor, halfWeight, safetensorsBytes, temporaryFolder, write } from "./support.js";
 
 const folder = temporaryFolder();
@@ -108,6 +114,21 @@ describe.skipIf(!ort)("onnxruntime-node runs (skipped where it is not installed)
     expect(Y.dims).toEqual([m, weight.outFeatures]);
     return Y.data as Float32Array;
   }
+
+  test("a folder of models made by convert, from a file", async () => {
+    const models = join(folder, "models");
+    const { layers } = await convertCheckpoint(int4, models, { to: "onnx" });
+    expect([...layers].sort()).toEqual(["model.k", "model.q"]);
+    await using checkpoint = await openCheckpoint(int4);
+    for (const name of layers) {
+      const weight = await loadLinear(checkpoint, name);
+      const x = randomNormal(seededRandom(4), 2 * 256);
+      const session = await ort.InferenceSession.create(join(models, `${name}.onnx`));
+      const { Y } = await session.run({ X: new ort.Tensor("float32", x, [2, 256]) });
+      await session.release();
+      expect(relativeFrobenius(Y.data, exactMatmul(weight, x, 2))).toBeLessThan(1e-6);
+    }
+  });
 
   const shapes = [
     { outFeatures: 96, inFeatures: 256, groupSize: 64 },

@@ -181,6 +181,13 @@ describe("convert and verify", () => {
     }
   });
 
+  test("to onnx gives a model for each layer", () => {
+    const result = report("convert", "int4.safetensors", "models", "--to", "onnx");
+    expect(result.layers.length).toBe(10);
+    const files = readdirSync(path("models"));
+    expect(files.sort()).toEqual(result.layers.map((name: string) => `${name}.onnx`).sort());
+  });
+
   test("a conversion that loses real zeros fails, unless asked to requantize", () => {
     const args = ["convert", "int4.safetensors", "symmetric.gguf", "--to", "q4_0"];
     const refused = w4a16(...args);

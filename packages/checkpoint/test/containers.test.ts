@@ -1,8 +1,17 @@
 /** Strict JSON, and containers at their edges. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { convertCheckpoint, loadLinear, openCheckpoint } from "../src/index.js";
+import {
+  convertCheckpoint,
+  loadLinear,
+  openCheckpoint,
+  quantizeCheckpoint,
+  verifyCheckpoint,
+} from "../src/index.js";
 import { parseStrictJson } from "../src/io/strict-json.js";
 import { w4a16Bytes, w4a16Metadata, w4a16Specs } from "../src/linear/w4a16.js";
 import {
@@ -127,4 +136,52 @@ test("a result that is awaited after closing says so", async () => {
   await checkpoint.close();
   await checkpoint.close();
   await expect(checkpoint.store.read("a.weight")).rejects.toThrow(/a closed one.*return await/);
+});
+
+test("shards of a model quantize to the file that the whole model does", async () => {
+  const sharded = join(folder, "sharded");
+  mkdirSync(sharded);
+  const random = seededRandom(9);
+  const tensors = ["a", "b"].map((name) =>
+    floatTensor(`${name}.weight`, [16, 64], randomNormal(random, 1024), "BF16"),
+  );
+  const weight_map: Record<string, string> = {};
+  for (const [i, each] of tensors.entries()) {
+    const shard = `model-0000${i + 1}-of-00002.safetensors`;
+    write(sharded, shard, safetensorsBytes([each]));
+    weight_map[each.name] = shard;
+  }
+  write(sharded, "model.safetensors.index.json", JSON.stringify({ weight_map }));
+  const whole = write(folder, "whole.safetensors", safetensorsBytes(tensors));
+  const outputs = [join(folder, "from-shards"), join(folder, "from-whole")] as const;
+  await quantizeCheckpoint(sharded, outputs[0]);
+  await quantizeCheckpoint(whole, outputs[1]);
+  expect(readFileSync(outputs[0])).toEqual(readFileSync(outputs[1]));
+  expect((await verifyCheckpoint(outputs[0], { against: sharded })).ok).toBe(true);
+});
+
+test.skipIf(process.platform === "win32")(
+  "a named pipe is no checkpoint, and nobody waits for it",
+  async () => {
+    const pipe = join(folder, "pipe.safetensors");
+    execFileSync("mkfifo", [pipe]);
+    await expect(openCheckpoint(pipe)).rejects.toThrow(/a file.*W4A16_FILE_UNREADABLE/);
+  },
+);
+
+test("layers whose names are no file names get some, no two the same", async () => {
+  const names = ["../up", "a/b", "a_b", "A_B", "."];
+  const shape = { outFeatures: 8, inFeatures: 32, groupSize: 32 };
+  const weight = halfWeight(1, shape);
+  const tensors = names.flatMap((name) => {
+    const data = w4a16Bytes(weight);
+    return w4a16Specs(name, shape).map((spec, i) => ({ ...spec, data: data[i]! }));
+  });
+  const entries = names.map((name) => [name, { signed: false, groupSize: 32 }] as const);
+  const bytes = safetensorsBytes(tensors, w4a16Metadata(new Map(entries)));
+  const models = join(folder, "models");
+  await convertCheckpoint(write(folder, "names.safetensors", bytes), models, { to: "onnx" });
+  expect(readdirSync(models).sort()).toEqual(
+    ["A_B-3.onnx", "__up.onnx", "_.onnx", "a_b-2.onnx", "a_b.onnx"].sort(),
+  );
 });

@@ -16,7 +16,13 @@ import {
 } from "@w4a16/packing";
 import { describe, expect, test } from "vitest";
 import { readGolden } from "../../../fixtures/golden.js";
-import { loadLinear, loadOrderedLinear, openCheckpoint } from "../src/index.js";
+import {
+  convertCheckpoint,
+  loadLinear,
+  loadOrderedLinear,
+  openCheckpoint,
+  verifyCheckpoint,
+} from "../src/index.js";
 import {
   floatTensor,
   ggufBytes,
@@ -168,6 +174,24 @@ describe("GPTQ", () => {
         const position = order[loaded.order![i]!]!;
         expect(values[n * K + i]).toBe(original[n * K + position]);
       }
+    }
+    // And compared with what it was made from, in the order of the activations.
+    const float = new Float32Array(N * K);
+    for (let n = 0; n < N; n++) {
+      for (let k = 0; k < K; k++) float[n * K + k] = original[n * K + order[k]!]!;
+    }
+    const source = write(
+      folder,
+      "act-order-float.safetensors",
+      safetensorsBytes([floatTensor("a.b.weight", [N, K], float)]),
+    );
+    const check = await verifyCheckpoint(path, { against: source });
+    expect(check.layers).toEqual([{ name: "a.b", relative: 0, largest: 0 }]);
+    const same = await verifyCheckpoint(path, { against: path });
+    expect(same.layers).toEqual([{ name: "a.b", relative: 0, largest: 0 }]);
+    const out = join(folder, "act-order.out");
+    for (const to of ["w4a16", "onnx"] as const) {
+      await expect(convertCheckpoint(path, out, { to })).rejects.toThrow(/a\.b.*W4A16_ACT_ORDER/);
     }
   });
 

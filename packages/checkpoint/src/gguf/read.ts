@@ -22,7 +22,7 @@ interface GgufHeader {
 const CODE = "W4A16_INVALID_GGUF";
 const FIRST_READ = 2 ** 20;
 /** Vocabularies make headers of tens of megabytes; this is far above any. */
-const MAX_HEADER_BYTES = 2 ** 29;
+const MAX_HEADER_BYTES = 2 ** 28;
 const MAX_DIMENSIONS = 4;
 
 class GgufStore implements TensorStore {

@@ -1,5 +1,5 @@
 /** Files read by position, so that memory holds what is asked for and no more. */
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { fileError, invalid } from "../errors.js";
 
 export class RandomAccessFile implements AsyncDisposable {
@@ -14,15 +14,16 @@ export class RandomAccessFile implements AsyncDisposable {
   static async open(path: string): Promise<RandomAccessFile> {
     let handle: FileHandle | undefined;
     try {
-      handle = await open(path, "r");
-      const stat = await handle.stat();
-      if (stat.isFile()) return new RandomAccessFile(path, stat.size, handle);
+      // Looked at first: opening a named pipe would wait for its writer.
+      if ((await stat(path)).isFile()) {
+        handle = await open(path, "r");
+        return new RandomAccessFile(path, (await handle.stat()).size, handle);
+      }
     } catch (cause) {
       await handle?.close();
       throw fileError(path, cause, "read");
     }
-    await handle.close();
-    throw invalid("W4A16_FILE_UNREADABLE", path, "a file", "something else", "Check the path.");
+    throw notAFile(path);
   }
 
   /** `length` bytes from `offset`, in a buffer of their own, so that any typed array can view them. */
@@ -67,4 +68,9 @@ export class RandomAccessFile implements AsyncDisposable {
       "Await what it gives before it is closed: `return await loadLinear(…)` in a function with `await using`.",
     );
   }
+}
+
+/** The error for a folder, a pipe or a device where a file should be. */
+export function notAFile(path: string) {
+  return invalid("W4A16_FILE_UNREADABLE", path, "a file", "something else", "Check the path.");
 }

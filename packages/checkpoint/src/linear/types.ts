@@ -24,6 +24,8 @@ export interface LinearLayer {
   readonly inFeatures: number;
   /** G; absent for a float layer. */
   readonly groupSize?: number | undefined;
+  /** Codes −8..7; only our own format has such. */
+  readonly signed?: boolean | undefined;
   /** Bytes of all its tensors. */
   readonly byteLength: number;
   /** The tensors that make it up; a bias is not among them. */

@@ -105,6 +105,7 @@ function describe(
     outFeatures: n,
     inFeatures: k,
     groupSize,
+    signed,
     byteLength: fields.byteLength(FIELDS),
     tensors: fields.keys(FIELDS),
     load: async () => ({

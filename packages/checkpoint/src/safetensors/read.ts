@@ -2,7 +2,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, clip, fileError, invalid } from "../errors.js";
-import { RandomAccessFile } from "../io/file.js";
+import { notAFile, RandomAccessFile } from "../io/file.js";
 import { parseStrictJson, requireObject } from "../io/strict-json.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { headerLength, parseHeader, type SafetensorsHeader } from "./header.js";
@@ -155,9 +155,10 @@ function requireShardName(name: unknown, index: string): string {
 /** Reads a whole file that is small by its nature. */
 export async function readSmallFile(path: string, most: number): Promise<Uint8Array> {
   try {
-    const { size } = await stat(path);
-    if (size <= most) return await readFile(path);
-    throw invalid("W4A16_INVALID_CHECKPOINT", path, `at most ${most} bytes`, `${size} bytes`);
+    const place = await stat(path);
+    if (!place.isFile()) throw notAFile(path);
+    if (place.size <= most) return await readFile(path);
+    throw invalid("W4A16_INVALID_CHECKPOINT", path, `at most ${most} bytes`, `${place.size} bytes`);
   } catch (cause) {
     throw cause instanceof CheckpointError ? cause : fileError(path, cause, "read");
   }
