@@ -1,0 +1,11 @@
+import { defineConfig } from "tsup";
+import { library } from "../../tsup.base.js";
+
+export default defineConfig(
+  library({
+    index: "src/index.ts",
+    main: "src/cli/main.ts",
+    // Started as a thread by the bandwidth probe.
+    "bandwidth-worker": "src/floor/bandwidth-worker.ts",
+  }),
+);
