@@ -58,5 +58,10 @@ export interface BoundProduct {
 
 /** Why a contender's place in the table stays blank. */
 export class Blank extends Error {
-  override readonly name = "Blank";
+  override readonly name: string = "Blank";
+}
+
+/** Its package is not installed, which the run says once for all. */
+export class MissingPeer extends Blank {
+  override readonly name = "MissingPeer";
 }

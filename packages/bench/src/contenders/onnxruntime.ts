@@ -16,6 +16,7 @@ import {
   type Contender,
   type LoadedContender,
   type LoadTask,
+  MissingPeer,
 } from "./contender.js";
 import { type FoundPeer, findPeer, type PeerPackage } from "./peers.js";
 
@@ -29,7 +30,10 @@ interface Runtime {
 }
 
 interface Session {
-  run(feeds: Record<string, object>, outputs: Record<string, object>): Promise<unknown>;
+  run(
+    feeds: Record<string, object>,
+    outputs?: Record<string, object>,
+  ): Promise<Record<string, { readonly data: Float32Array }>>;
   release(): Promise<void>;
 }
 
@@ -91,13 +95,13 @@ export function denseOnnxContender(): Contender {
 export function describePeer(name: PeerPackage, warm: boolean): string | undefined {
   const peer = findPeer(name);
   if (!peer) return undefined;
-  const threads = `${availableParallelism()} threads`;
-  return `${peer.version}, float32 activations, ${threads}${warm ? "" : ", no spinning"}`;
+  const spinning = name === "onnxruntime-web" || warm ? "" : ", no spinning";
+  return `${peer.version}, float32 activations, ${availableParallelism()} threads${spinning}`;
 }
 
 function requirePeer(name: PeerPackage): FoundPeer {
   const peer = findPeer(name);
-  if (!peer) throw new Blank(`${name} is not installed`);
+  if (!peer) throw new MissingPeer(`${name} is not installed`);
   return peer;
 }
 
@@ -134,12 +138,13 @@ async function openSessions(
   const runtime = peer.module as Runtime;
   const threads = availableParallelism();
   runtime.env.wasm.numThreads = threads;
+  const native = peer.name === "onnxruntime-node";
   const sessions: Session[] = [];
   for (let i = 0; i < copies; i++) {
     sessions.push(
       await runtime.InferenceSession.create(model, {
         // Both register in one place; without a name the native one would run for both.
-        executionProviders: [peer.name === "onnxruntime-web" ? "wasm" : "cpu"],
+        executionProviders: [native ? "cpu" : "wasm"],
         logSeverityLevel: 3,
         intraOpNumThreads: threads,
         extra: { session: { intra_op: { allow_spinning: warm ? "1" : "0" } } },
@@ -150,7 +155,7 @@ async function openSessions(
     weight,
     bind: async (inputs, activationCopies) => {
       if (inputs.direction !== direction) throw new Blank("it has no transposed product");
-      return bindSessions(runtime, sessions, inputs, activationCopies, warm);
+      return bindSessions(runtime, sessions, inputs, activationCopies, { native, warm });
     },
     dispose: async () => {
       for (const session of sessions) await session.release();
@@ -163,31 +168,29 @@ function bindSessions(
   sessions: readonly Session[],
   { shape, x, reduction, width }: Inputs,
   copies: number,
-  warm: boolean,
+  { native, warm }: { readonly native: boolean; readonly warm: boolean },
 ): BoundProduct {
   const operands = Array.from({ length: copies }, (_, i) => {
-    // The output is allocated once, as for the device under test.
-    const y = new Float32Array(shape.m * width);
-    return {
-      feeds: {
-        [INPUT]: new runtime.Tensor("float32", i === 0 ? x : x.slice(), [shape.m, reduction]),
-      },
-      outputs: { [OUTPUT]: new runtime.Tensor("float32", y, [shape.m, width]) },
-      y,
-    };
+    const tensor = (data: Float32Array, columns: number) =>
+      new runtime.Tensor("float32", data, [shape.m, columns]);
+    const feeds = { [INPUT]: tensor(i === 0 ? x : x.slice(), reduction) };
+    // The native runtime writes into a given output, as the device under test
+    // does; the one in WebAssembly returns a new one and leaves this as it was.
+    const outputs = { [OUTPUT]: tensor(new Float32Array(shape.m * width), width) };
+    return { feeds, outputs };
   });
-  const run = async (turn: number) => {
+  const run = (turn: number) => {
+    const session = sessions[turn % sessions.length]!;
     const { feeds, outputs } = operands[turn % operands.length]!;
-    await sessions[turn % sessions.length]!.run(feeds, outputs);
+    return native ? session.run(feeds, outputs) : session.run(feeds);
   };
   return {
     kernel: "ONNX Runtime",
     outputDtype: "float32",
-    run,
-    output: async () => {
-      await run(0);
-      return operands[0]!.y;
+    run: async (turn) => {
+      await run(turn);
     },
+    output: async () => (await run(0))[OUTPUT]!.data,
     ...(warm ? { settleMs: SPIN_MS } : {}),
     dispose: () => {},
   };

@@ -87,11 +87,12 @@ function specification(
     kind === "time"
       ? "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : datum.value >= 1e3 ? datum.value / 1e3 + ' ms' : datum.value + ' µs'"
       : "datum.value + '×'";
+  const values = ticks(points.flatMap(({ low, high }) => [low, high]));
   const y = (field: string) => ({
     field,
     type: "quantitative" as const,
     scale: { type: "log" as const, nice: false, padding: 12 },
-    axis: { title, labelExpr: format, tickCount: 5 },
+    axis: { title, labelExpr: format, values },
   });
   const colour = {
     field: "contender",
@@ -164,4 +165,17 @@ function specification(
       title: { color: INK.text!.light, fontWeight: 600 },
     },
   } as TopLevelSpec;
+}
+
+/** Powers of ten from the smallest to the largest value, with 2 and 5 between where there are few. */
+export function ticks(values: readonly number[]): number[] {
+  const low = Math.floor(Math.log10(Math.min(...values)));
+  const high = Math.ceil(Math.log10(Math.max(...values)));
+  const steps = high - low <= 2 ? [1, 2, 5] : high - low <= 4 ? [1, 3] : [1];
+  const ticks: number[] = [];
+  for (let exponent = low; exponent <= high; exponent++) {
+    // By way of text: 10 ** -1 · 3 would be 0.30000000000000004.
+    for (const step of steps) ticks.push(Number(`${step}e${exponent}`));
+  }
+  return ticks;
 }

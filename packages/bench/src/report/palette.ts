@@ -24,7 +24,7 @@ export const SERIES: Readonly<Record<string, Colour>> = {
   onnxruntime0: { light: "#009e73", dark: "#35d6a8" },
   onnxruntime4: { light: "#b8860c", dark: "#efc24b" },
   "onnxruntime0-float": { light: "#cc79a7", dark: "#f2a7cf" },
-  "onnxruntime4-float": { light: "#a04668", dark: "#e58aa8" },
+  "onnxruntime4-float": { light: "#8c564b", dark: "#c8978b" },
   "onnxruntime-web": { light: "#56808f", dark: "#8fc3d4" },
 };
 

@@ -1,7 +1,7 @@
 /** The main suite: products, each checked and then timed beside its peers. */
 import type { Device, Direction, Int4Weight } from "@w4a16/core";
 import { randomInt4Weight, seededRandom } from "@w4a16/reference/testing";
-import type { Contender, LoadedContender } from "../contenders/contender.js";
+import { type Contender, type LoadedContender, MissingPeer } from "../contenders/contender.js";
 import { contendersOf } from "../contenders/registry.js";
 import { benchmarkOf } from "../device-hooks.js";
 import { floorTime } from "../floor/ceiling.js";
@@ -88,7 +88,7 @@ class LoadedField {
     } catch (error) {
       // A device's own failure is the run's; a peer's leaves its column blank.
       if (contender === this.contenders[0]) throw error;
-      reporter.note(`${contender.name}: ${messageOf(error)}`);
+      if (!(error instanceof MissingPeer)) reporter.note(`${contender.name}: ${messageOf(error)}`);
       return undefined;
     }
   }
