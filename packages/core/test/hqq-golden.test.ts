@@ -14,27 +14,31 @@ describe.each(readGolden())("golden $name", (golden) => {
     expectParameters(result, "zero");
   });
 
-  test.runIf(tensors.slow_q)("the slow solver: 100 iterations, no early stop", () => {
-    const result = quantizeCodes(weight, {
-      ...shape,
-      bits: nbits,
-      roundZero,
-      iterations: 100,
-      earlyStop: false,
+  if (tensors.slow_q) {
+    test("the slow solver: 100 iterations, no early stop", () => {
+      const result = quantizeCodes(weight, {
+        ...shape,
+        bits: nbits,
+        roundZero,
+        iterations: 100,
+        earlyStop: false,
+      });
+      expectCodes(result.codes, tensors.slow_q!.data as Uint8Array, nbits);
+      expectParameters(result, "slow_zero");
     });
-    expectCodes(result.codes, tensors.slow_q!.data as Uint8Array, nbits);
-    expectParameters(result, "slow_zero");
-  });
+  }
 
-  test.runIf(nbits === 4)("the int4 quantizer gives the same", () => {
-    const int4 = optimize
-      ? quantizeHqq(weight, { ...shape, roundZero })
-      : quantizeMinMax(weight, { ...shape, roundZero });
-    const codes = quantizeCodes(weight, { ...shape, optimize, roundZero });
-    expect(unpackLinear(int4.packed, { outFeatures: N, inFeatures: K })).toEqual(codes.codes);
-    expect(transpose(int4.scales, K / groupSize, N)).toEqual(codes.scales);
-    expect(transpose(int4.zeros, K / groupSize, N)).toEqual(codes.zeros);
-  });
+  if (nbits === 4) {
+    test("the int4 quantizer gives the same", () => {
+      const int4 = optimize
+        ? quantizeHqq(weight, { ...shape, roundZero })
+        : quantizeMinMax(weight, { ...shape, roundZero });
+      const codes = quantizeCodes(weight, { ...shape, optimize, roundZero });
+      expect(unpackLinear(int4.packed, { outFeatures: N, inFeatures: K })).toEqual(codes.codes);
+      expect(transpose(int4.scales, K / groupSize, N)).toEqual(codes.scales);
+      expect(transpose(int4.zeros, K / groupSize, N)).toEqual(codes.zeros);
+    });
+  }
 
   function expectParameters(result: QuantizedCodes, zeroName: string) {
     const scale = tensors.scale!.data as Float32Array;

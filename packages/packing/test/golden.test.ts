@@ -7,16 +7,17 @@ describe.each(readGolden())("golden $name", ({ N, K, group_size, nbits, tensors 
   const codes = tensors.q!.data as Uint8Array;
 
   const hqq = tensors[`hqq_${nbits}bit_${nbits === 3 ? "32" : "u8"}`];
-  test.runIf(hqq)("HQQ packing", () => {
+  test("HQQ packing", () => {
     const shape = { rows: (N * K) / group_size, cols: group_size, bits: nbits };
     expect(packHqq(codes, shape)).toEqual(hqq!.data);
     expect(unpackHqq(hqq!.data as never, shape)).toEqual(codes);
   });
 
   const interleaved = tensors.row_interleave?.data as Uint8Array | undefined;
-  test.runIf(interleaved)("row interleave", () => {
+  if (!interleaved) return;
+  test("row interleave", () => {
     expect(packLinear(codes, { outFeatures: N, inFeatures: K })).toEqual(interleaved);
-    expect(unpackLinear(interleaved!, { outFeatures: N, inFeatures: K })).toEqual(codes);
+    expect(unpackLinear(interleaved, { outFeatures: N, inFeatures: K })).toEqual(codes);
     const transposed = new Uint8Array(N * K);
     for (let n = 0; n < N; n++)
       for (let k = 0; k < K; k++) transposed[k * N + n] = codes[n * K + k]!;
