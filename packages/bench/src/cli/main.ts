@@ -64,7 +64,8 @@ function compare([older, newer]: readonly [string, string], threshold: number): 
   const read = (file: string) => parseResults(file, readFileSync(file, "utf8"));
   const comparison = compareResults(read(older), read(newer), threshold);
   process.stdout.write(renderComparison(comparison));
-  return comparison.regressions.length > 0 ? 1 : 0;
+  // Nothing in common proves nothing.
+  return comparison.regressions.length > 0 || comparison.compared === 0 ? 1 : 0;
 }
 
 /** Prints what a user can mend in one line; anything else with its stack. */
