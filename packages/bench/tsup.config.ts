@@ -7,5 +7,7 @@ export default defineConfig(
     main: "src/cli/main.ts",
     // Started as a thread by the bandwidth probe.
     "bandwidth-worker": "src/floor/bandwidth-worker.ts",
+    // Run as a process by the memory suite.
+    "memory-probe": "src/suites/memory-probe.ts",
   }),
 );
