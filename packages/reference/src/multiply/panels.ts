@@ -40,9 +40,10 @@ function createPanels(): Panels {
   const depth = TILE_DEPTH;
 
   // All 16 values that the codes of one group may stand for, for as many
-  // out-features as a tile is wide, twice: the two nibbles of a byte belong to
-  // neighbouring groups where G is odd, and even and odd groups have a table
-  // each. A look-up costs a third of the arithmetic it replaces.
+  // out-features as a tile is wide: the one place that computes W, for both
+  // products, and less work than computing each element. There are two tables,
+  // for even and for odd groups, because the two nibbles of a byte belong to
+  // neighbouring groups where G is odd.
   const features = TILE_WIDTH;
   const half = 16 * features;
   const tables = new Float64Array(2 * half);
