@@ -1,0 +1,67 @@
+/** Runs contenders in turns, so that whatever the machine does meanwhile falls on all of them. */
+import { setImmediate, setTimeout } from "node:timers/promises";
+
+/** Something to time from outside, by the host's clock. */
+export interface Timed {
+  /** Done when it returns or resolves. */
+  run(turn: number): void | Promise<void>;
+  /** What one run takes about, ms: decides how many there will be. */
+  readonly estimateMs: number;
+  /** Milliseconds to leave the machine alone after a run. */
+  readonly settleMs?: number | undefined;
+}
+
+export interface InterleaveOptions {
+  /** Time for the runs of each contender, ms. What is slower than that is run once. */
+  readonly budgetMs: number;
+  /** Runs of each contender at most. */
+  readonly mostRuns: number;
+  /** Prepares the caches before each timed run; not timed. */
+  readonly before?: ((timed: Timed, turn: number) => void | Promise<void>) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A contender slower than the budget still gets three runs if they take no more than this many budgets. */
+const STRETCH = 2;
+
+/** How many runs fit: `mostRuns` if it is fast, one if it is very slow. */
+export function runCount(estimateMs: number, budgetMs: number, mostRuns: number): number {
+  const fits = Math.floor(budgetMs / estimateMs);
+  if (fits >= 3) return Math.min(fits, mostRuns);
+  return 3 * estimateMs <= STRETCH * budgetMs ? 3 : 1;
+}
+
+/**
+ * Runs each contender {@link runCount} times, spread evenly over the rounds, each
+ * round starting with another one.
+ *
+ * @returns microseconds of each run, by contender; fewer after an abort.
+ */
+export async function interleave(
+  contenders: readonly Timed[],
+  options: InterleaveOptions,
+): Promise<number[][]> {
+  const { budgetMs, mostRuns, before, signal } = options;
+  const counts = contenders.map(({ estimateMs }) => runCount(estimateMs, budgetMs, mostRuns));
+  const rounds = Math.max(0, ...counts);
+  const samples: number[][] = contenders.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < contenders.length; i++) {
+      const at = (round + i) % contenders.length;
+      // Run number j of `count` falls into round ⌊j · rounds / count⌋.
+      const taken = samples[at]!.length;
+      if (taken >= counts[at]! || Math.floor((taken * rounds) / counts[at]!) > round) continue;
+      // Lets an interrupt through between two synchronous runs.
+      await setImmediate();
+      if (signal?.aborted) return samples;
+      const timed = contenders[at]!;
+      await before?.(timed, taken + 1);
+      const start = performance.now();
+      const running = timed.run(taken + 1);
+      if (running) await running;
+      samples[at]!.push(1000 * (performance.now() - start));
+      if (timed.settleMs) await setTimeout(timed.settleMs);
+    }
+  }
+  return samples;
+}
