@@ -300,6 +300,10 @@ describe("by name", () => {
       header('{"a":{"dtype":"F32","shape":[8],"data_offsets":[0,8]}}', 8),
     ],
     ["deep nesting", header(`{"a":${"[".repeat(1_000_000)}`)],
+    [
+      "two million tensors",
+      header(`{${Array.from({ length: 2_000_000 }, (_, i) => `"${i}":{}`).join(",")}}`),
+    ],
     ["text before the header", header(` {"a":${entry(0, 8)}}`, 8)],
     ["metadata that are no text", header('{"__metadata__":{"a":1}}')],
   ])("%s", async (_, files) => {

@@ -27,6 +27,8 @@ export function printable(text: string): string {
 }
 
 export function bytes(count: number): string {
+  // GGUF types we do not know have no size we know.
+  if (Number.isNaN(count)) return "unknown";
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let unit = 0;
   let value = count;

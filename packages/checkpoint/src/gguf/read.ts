@@ -24,6 +24,7 @@ const FIRST_READ = 2 ** 20;
 /** Vocabularies make headers of tens of megabytes; this is far above any. */
 const MAX_HEADER_BYTES = 2 ** 28;
 const MAX_DIMENSIONS = 4;
+const MAX_ENTRIES = 2 ** 18;
 
 class GgufStore implements TensorStore {
   readonly container = "gguf";
@@ -108,8 +109,8 @@ export function parseHeader(bytes: Uint8Array, fileSize: number, file: string): 
     });
   }
   // The shortest tensor takes 24 bytes of header and the shortest value 13.
-  const tensorCount = cursor.size("number of tensors", Math.floor(fileSize / 24));
-  const valueCount = cursor.size("number of metadata values", Math.floor(fileSize / 13));
+  const tensorCount = cursor.size("number of tensors", atMost(fileSize / 24));
+  const valueCount = cursor.size("number of metadata values", atMost(fileSize / 13));
   const metadata = new Map<string, string>();
   const keys = new Set<string>();
   for (let i = 0; i < valueCount; i++) {
@@ -131,6 +132,11 @@ export function parseHeader(bytes: Uint8Array, fileSize: number, file: string): 
   const base = Math.ceil(cursor.at / alignment) * alignment;
   checkPlaces([...entries.values()], fileSize - base, file);
   return { metadata, tensors: entries, base };
+}
+
+/** A count that the file's size allows and that no model comes near. */
+function atMost(count: number): number {
+  return Math.min(MAX_ENTRIES, Math.floor(count));
 }
 
 function requireAlignment(text: string | undefined, file: string): number {

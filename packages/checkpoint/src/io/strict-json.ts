@@ -12,11 +12,13 @@ export interface StrictJsonOptions {
   readonly code: CheckpointErrorCode;
   /** Deepest nesting of objects and arrays. Default 16. */
   readonly maxDepth?: number;
+  /** Most keys in all objects together. Default 2^20: the largest models have a tenth. */
+  readonly maxKeys?: number;
 }
 
 /** Parses bytes or text. Throws a CheckpointError with `options.code`. */
 export function parseStrictJson(input: Uint8Array | string, options: StrictJsonOptions): Json {
-  const { subject, code, maxDepth = 16 } = options;
+  const { subject, code } = options;
   let text: string;
   try {
     text =
@@ -24,7 +26,7 @@ export function parseStrictJson(input: Uint8Array | string, options: StrictJsonO
   } catch (cause) {
     throw invalid(code, subject, "UTF-8 text", clip(String(cause)));
   }
-  checkNesting(text, subject, code, maxDepth);
+  checkNesting(text, options);
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {
@@ -47,10 +49,9 @@ export function requireObject(
 /** One pass over the text with a set of keys for each open object; null for an open array. */
 function checkNesting(
   text: string,
-  subject: string,
-  code: CheckpointErrorCode,
-  maxDepth: number,
+  { subject, code, maxDepth = 16, maxKeys = 2 ** 20 }: StrictJsonOptions,
 ): void {
+  let count = 0;
   const open: Array<Set<string> | null> = [];
   for (let at = 0; at < text.length; at++) {
     const character = text.charCodeAt(at);
@@ -68,6 +69,7 @@ function checkNesting(
         const key = decodeString(text.slice(at, end + 1));
         if (keys.has(key)) throw invalid(code, subject, "keys that occur once", `${key} twice`);
         keys.add(key);
+        if (++count > maxKeys) throw invalid(code, subject, `at most ${maxKeys} keys`, "more");
       }
       at = end;
     }
