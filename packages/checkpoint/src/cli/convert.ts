@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
 import { convertCheckpoint, OUTPUT_FORMATS } from "../convert.js";
 import { choiceArgument, listArgument, requireKnownArguments, usageError } from "./arguments.js";
-import { bytes, printable, printJson, withProgress } from "./output.js";
+import { bytes, plural, printable, printJson, withProgress } from "./output.js";
 
 const args = {
   in: {
@@ -48,7 +48,7 @@ export const convert = defineCommand({
     for (const { name, reason } of report.skipped)
       console.log(`left out: ${printable(name)}: ${reason}`);
     console.log(
-      `${report.layers.length} layers to ${to}, ${report.copied} tensors copied: ` +
+      `${plural(report.layers.length, "layer")} to ${to}, ${plural(report.copied, "tensor")} copied: ` +
         `${bytes(report.inputBytes)} → ${bytes(report.outputBytes)}: ${report.output}`,
     );
   },

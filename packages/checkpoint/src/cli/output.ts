@@ -6,7 +6,7 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2));
 }
 
-/** A table without colours, numbers to the right, a rule under the head only. */
+/** A table without colours, numbers to the right. */
 export function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   const isNumber = (column: number) =>
     rows.length > 0 && rows.every((row) => /^[-\d]|^$/.test(row[column] ?? ""));
@@ -34,6 +34,11 @@ export function bytes(count: number): string {
   let value = count;
   for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** "1 layer", "2 layers". */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 export function percent(value: number): string {

@@ -7,7 +7,7 @@ import {
   listArgument,
   requireKnownArguments,
 } from "./arguments.js";
-import { bytes, percent, printable, printJson, table, withProgress } from "./output.js";
+import { bytes, percent, plural, printable, printJson, table, withProgress } from "./output.js";
 
 /** Layers named as the worst. */
 const WORST = 5;
@@ -73,10 +73,11 @@ function printReport(report: QuantizeReport): void {
   );
   for (const { name, reason } of skipped)
     console.log(`left in float: ${printable(name)}: ${reason}`);
-  if (resumed > 0) console.log(`continued an interrupted run: ${resumed} finished items were kept`);
+  if (resumed > 0)
+    console.log(`continued an interrupted run: ${plural(resumed, "finished item")} kept`);
   console.log(
-    `${layers.length} layers by ${report.method} in groups of ${report.groupSize}, ` +
-      `mean error ${percent(mean)}; ${copied} tensors copied\n` +
+    `${plural(layers.length, "layer")} by ${report.method} in groups of ${report.groupSize}, ` +
+      `mean error ${percent(mean)}; ${plural(copied, "tensor")} copied\n` +
       `${bytes(inputBytes)} → ${bytes(outputBytes)} in ${seconds.toFixed(1)} s: ${report.output}`,
   );
 }

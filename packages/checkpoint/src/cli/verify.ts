@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
 import { type VerifyReport, verifyCheckpoint } from "../verify.js";
 import { positiveArgument, requireKnownArguments, usageError } from "./arguments.js";
-import { percent, printable, printJson, table, withProgress } from "./output.js";
+import { percent, plural, printable, printJson, table, withProgress } from "./output.js";
 
 const args = {
   file: {
@@ -52,7 +52,7 @@ function printReport({ layers, problems, identical, maxError, ok }: VerifyReport
   );
   for (const { name, problem } of problems) console.log(`${printable(name)}: ${problem}`);
   console.log(
-    `${layers.length} layers compared, ${identical} other tensors identical: ` +
+    `${plural(layers.length, "layer")} compared, ${plural(identical, "other tensor")} identical: ` +
       (ok ? `all within ${percent(maxError)}` : "NOT the same model"),
   );
 }
