@@ -353,7 +353,7 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-fixed", true, packedBytes, scratchBytes, pack, compute};
+constexpr Path kPath = {"avx512-fixed", true, false, packedBytes, scratchBytes, pack, compute};
 }  // namespace
 
 extern const Path* const kAvx512Fixed;
