@@ -7,14 +7,19 @@ import type { Ceiling } from "../results.js";
 import { readBandwidth } from "./bandwidth.js";
 import { javaScriptPeak } from "./multiply-add.js";
 
-/** Measures what `device` can do at most: by its own probes, else from JavaScript, and then says so. */
+/**
+ * Measures what `device` can do at most: by its own probes, else from JavaScript,
+ * and then says so. Undefined for a device with a clock and memory of its own that
+ * offers no probe.
+ */
 export async function measureCeiling(
   device: Device,
   dtype: DType,
   cold: boolean,
-): Promise<Ceiling> {
-  const own = await benchmarkOf(device).ceiling?.(dtype, cold);
-  if (own) return own;
+): Promise<Ceiling | undefined> {
+  const hooks = benchmarkOf(device);
+  if (hooks.ceiling) return hooks.ceiling(dtype, cold);
+  if (hooks.time) return undefined;
   const single = device.backend === "reference";
   const threads = single ? 1 : availableParallelism();
   const bytes = cold ? coldBytes() : lastLevelCacheBytes() / 2;

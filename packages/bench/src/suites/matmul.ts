@@ -13,14 +13,20 @@ import { rotate, WARM } from "../timing/rotation.js";
 import { timeEntrants } from "../timing/time.js";
 import type { SuiteContext } from "./context.js";
 
-/** Rows in the order of the shapes; those of one weight share what was loaded for it. */
+/**
+ * Adds rows to `rows` as they are measured, so that what is there is kept
+ * whatever happens next. Rows of one weight share what was loaded for it.
+ *
+ * @param ceiling undefined where it is not known.
+ * @returns how many products were wrong, and so not timed.
+ */
 export async function runMatmul(
   context: SuiteContext,
-  ceiling: Ceiling,
-): Promise<{ rows: Row[]; wrong: number }> {
+  ceiling: Ceiling | undefined,
+  rows: Row[],
+): Promise<number> {
   const { device, settings, reporter, signal } = context;
   const { shapes, directions, dtype, peers, groupSize } = settings;
-  const rows: Row[] = [];
   let wrong = 0;
   const field = await contendersOf(device, dtype, peers);
   reporter.begin(`matmul on ${device.description}`, shapes.length * directions.length);
@@ -36,7 +42,7 @@ export async function runMatmul(
       try {
         for (const direction of directions) {
           for (const shape of sameWeight) {
-            if (signal.aborted) return { rows, wrong };
+            if (signal.aborted) return wrong;
             reporter.step(`${direction} M ${shape.m}, N ${n}, K ${k}`);
             const product = new Product(context, loaded, field.own, shape, direction, ceiling);
             const measured = await product.measure();
@@ -57,7 +63,7 @@ export async function runMatmul(
     field.dispose();
     reporter.end();
   }
-  return { rows, wrong };
+  return wrong;
 }
 
 /** Contenders with one weight: each loads it when first asked, and stays out once it could not. */
@@ -106,7 +112,7 @@ class Product {
     private readonly own: Contender,
     private readonly shape: Shape,
     private readonly direction: Direction,
-    private readonly ceiling: Ceiling,
+    private readonly ceiling: Ceiling | undefined,
   ) {}
 
   async measure(): Promise<Row[]> {
@@ -150,7 +156,7 @@ class Product {
           groupSize,
           cold: method,
           times,
-          floor: floorTime(this.ceiling, operationCount(shape), bytes),
+          floor: this.ceiling ? floorTime(this.ceiling, operationCount(shape), bytes) : null,
           relativeError: Number.isFinite(own.relativeError) ? own.relativeError : null,
         });
       }
