@@ -22,7 +22,7 @@ export async function measureCeiling(
   if (hooks.time) return undefined;
   const single = device.backend === "reference";
   const threads = single ? 1 : availableParallelism();
-  const bytes = cold ? coldBytes() : lastLevelCacheBytes() / 2;
+  const bytes = cold ? largeBytes() : lastLevelCacheBytes() / 2;
   const where = cold ? "memory" : "the last-level cache";
   return {
     bytesPerSecond: await readBandwidth(bytes, threads),
@@ -34,6 +34,11 @@ export async function measureCeiling(
         : "the device offers no probe of its multipliers, so no floor is given",
     ].join("; "),
   };
+}
+
+/** Far more than the caches hold, so that little of it is still there when it is read again. */
+function largeBytes(): number {
+  return Math.max(coldBytes(), Math.min(4 * coldBytes(), 2 ** 30));
 }
 
 /** Microseconds that `operations` and `bytes` take at the ceiling; null where its multipliers are not known. */
