@@ -9,7 +9,7 @@ import { byteCount, operationCount, randomInputs } from "../problem/inputs.js";
 import type { Ceiling, Cold, Row } from "../results.js";
 import type { Shape } from "../shapes.js";
 import { type Entrant, Entry } from "../timing/entrant.js";
-import { rotate, WARM } from "../timing/rotation.js";
+import { ONE_COPY, type Rotation, rotate } from "../timing/rotation.js";
 import { timeEntrants } from "../timing/time.js";
 import type { SuiteContext } from "./context.js";
 
@@ -90,7 +90,7 @@ class LoadedField {
     const { warm, dtype } = settings;
     const { weight } = this;
     const bytes = weight.packed.byteLength + weight.scales.byteLength + weight.zeros.byteLength;
-    const copies = warm ? 1 : rotate(bytes, bytes).weights;
+    const copies = rotationFor(this.context, bytes, bytes).weights;
     try {
       return await contender.load({ weight, dtype, copies, warm });
     } catch (error) {
@@ -122,7 +122,7 @@ class Product {
     const inputs = randomInputs(seededRandom(shape.m), shape, direction, dtype);
     const bytes = byteCount(shape, groupSize, dtype);
     const activationBytes = 2 * shape.m * (shape.n + shape.k);
-    const rotation = warm ? WARM : rotate(bytes - activationBytes, activationBytes);
+    const rotation = rotationFor(this.context, bytes - activationBytes, activationBytes);
     const entry = new Entry(inputs, rotation.activations);
     const entrants: Entrant[] = [];
     try {
@@ -189,6 +189,16 @@ class Product {
     entrant.product.dispose();
     return undefined;
   }
+}
+
+/** One copy of everything where runs are warm, or the device empties its caches itself. */
+function rotationFor(
+  { device, settings }: SuiteContext,
+  weightBytes: number,
+  activationBytes: number,
+): Rotation {
+  if (settings.warm || benchmarkOf(device).time) return ONE_COPY;
+  return rotate(weightBytes, activationBytes);
 }
 
 function coldMethods(device: Device, warm: boolean): readonly Cold[] {
