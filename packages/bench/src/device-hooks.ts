@@ -1,7 +1,8 @@
 /**
  * What a device may offer a benchmark beyond the `Device` seam, as a property
  * `benchmark` of the open device. Every part is optional and found by looking:
- * a device without any of them is timed from outside, with the host's clock.
+ * a device without any of them is timed from outside, with the host's clock, or by
+ * its own events where it has those (see `timing/graph-timing.ts`).
  *
  * A device implements this by structure; it does not import this package.
  */
@@ -14,6 +15,7 @@ import type {
   MatmulOptions,
 } from "@w4a16/core";
 import type { Ceiling, Cold } from "./results.js";
+import { graphBenchmark, isGraphDevice } from "./timing/graph-timing.js";
 
 export interface DeviceBenchmark {
   /** Names the kernel and configuration that `weight` would use for M = `m` rows of `dtype`. */
@@ -72,11 +74,33 @@ export interface SyncWeight {
   matmulTransposedSync(dy: DeviceTensor, options?: MatmulOptions): DeviceTensor;
 }
 
-/** What `device` offers; empty where it offers nothing. */
+const found = new WeakMap<Device, DeviceBenchmark>();
+
+/**
+ * What `device` offers: its own hooks, and, where it can capture graphs and record
+ * events, those that follow from that. Empty where it offers nothing.
+ */
 export function benchmarkOf(device: Device): DeviceBenchmark {
+  const known = found.get(device);
+  if (known) return known;
+  const derived = isGraphDevice(device) ? graphBenchmark(device) : {};
   const { benchmark } = device as Device & { readonly benchmark?: DeviceBenchmark };
-  return typeof benchmark === "object" && benchmark !== null ? benchmark : {};
+  const hooks = typeof benchmark === "object" ? { ...derived, ...ownHooks(benchmark) } : derived;
+  found.set(device, hooks);
+  return hooks;
 }
+
+/** The hooks of an object, methods of a class too, that are there. */
+function ownHooks(benchmark: DeviceBenchmark): DeviceBenchmark {
+  const hooks: Record<string, unknown> = {};
+  for (const name of HOOKS) {
+    const hook = benchmark[name];
+    if (hook !== undefined) hooks[name] = typeof hook === "function" ? hook.bind(benchmark) : hook;
+  }
+  return hooks;
+}
+
+const HOOKS = ["kernel", "coldMethods", "time", "unfused", "loadDense", "ceiling"] as const;
 
 /** `weight` if it has synchronous products. */
 export function asSync(weight: object): SyncWeight | undefined {

@@ -17,11 +17,17 @@ export interface RunOutcome {
   readonly results: Results;
   /** Products that were wrong, and so not timed. */
   readonly wrong: number;
+  /** What ended the run before its end, with the results up to there. */
+  readonly failure?: unknown;
 }
 
 const PACKAGES: readonly PeerPackage[] = ["onnxruntime-node", "onnxruntime-web"];
 
-/** @throws DeviceError where a device asked for by name is not there. */
+/**
+ * Runs to the end, an abort or a failure; each gives what was measured so far.
+ *
+ * @throws DeviceError where a device asked for by name is not there.
+ */
 export async function runBenchmarks(
   settings: Settings,
   reporter: Reporter,
@@ -32,29 +38,33 @@ export async function runBenchmarks(
     onSkip: (name, { reason }) => reporter.note(`device ${name} is not here: ${reason}`),
   });
   const context = { device, settings, reporter, signal };
-  let rows: Row[] = [];
-  let wrong = 0;
+  const rows: Row[] = [];
   const measures: Measure[] = [];
   const ceilings: Record<string, Ceiling> = {};
+  let wrong = 0;
+  let outcome: { failure?: unknown } = {};
   try {
     for (const suite of settings.suites) {
       if (signal.aborted) break;
       if (suite !== "matmul") {
-        measures.push(...(await runSmallSuite(suite, context)));
+        await runSmallSuite(suite, context, measures);
         continue;
       }
       noteMissingPeers(settings, reporter);
       const ceiling = await measureCeiling(device, settings.dtype, !settings.warm);
-      ceilings[device.backend] = ceiling;
-      ({ rows, wrong } = await runMatmul(context, ceiling));
+      if (ceiling) ceilings[device.backend] = ceiling;
+      wrong = await runMatmul(context, ceiling, rows);
     }
+  } catch (failure) {
+    outcome = { failure };
   } finally {
     device.dispose();
   }
   const machine = { ...describeMachine(), peers: describePeers(settings), ceilings };
   const commit = currentCommit(dirname(fileURLToPath(import.meta.url)));
   const document = { schema: 1 as const, date, commit, machine, rows };
-  return { wrong, results: measures.length > 0 ? { ...document, measures } : document };
+  const results = measures.length > 0 ? { ...document, measures } : document;
+  return { results, wrong, ...outcome };
 }
 
 /** The packages behind the peers asked for. */

@@ -8,7 +8,7 @@ describe("parseCommand", () => {
       kind: "run",
       settings: {
         device: "auto",
-        suites: ["matmul"],
+        suites: ["matmul", "call"],
         dtype: "bfloat16",
         groupSize: 128,
         directions: ["matmul"],
@@ -19,7 +19,7 @@ describe("parseCommand", () => {
 
   it("reads every option", () => {
     const { kind, settings } = parseCommand(
-      "--device reference --suite all --shapes 2,4,64 --dtype float16 --group-size=32 --direction both --peers dense,onnxruntime4 --warm --budget 2 --json a.json --html b.html".split(
+      "--device reference --suite all --shapes 2,4,64 --dtype float16 --group-size=32 --direction both --peers dense,onnxruntime4 --warm --budget 2 --json /dev/null --html /dev/null".split(
         " ",
       ),
     ) as { kind: string; settings: object };
@@ -34,8 +34,8 @@ describe("parseCommand", () => {
       peers: ["dense", "onnxruntime4"],
       warm: true,
       budget: 2,
-      json: "a.json",
-      html: "b.html",
+      json: "/dev/null",
+      html: "/dev/null",
     });
   });
 
@@ -50,6 +50,7 @@ describe("parseCommand", () => {
   it.each([
     "--device gpu",
     "--suite speed",
+    "--suite matmul,speed",
     "--shapes big",
     "--dtype int8",
     "--group-size 0",
@@ -59,6 +60,7 @@ describe("parseCommand", () => {
     "--peers dense,torch",
     "--budget x",
     "--json",
+    "--json /nonexistent/a.json",
     "--bogus",
     "--warm=yes",
     "run",

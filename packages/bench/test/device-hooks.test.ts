@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { asSync, benchmarkOf, type DeviceBenchmark } from "../src/device-hooks.js";
 import { measureCeiling } from "../src/floor/ceiling.js";
 import { type Reporter, SILENT } from "../src/reporter.js";
+import type { Row } from "../src/results.js";
 import type { Settings } from "../src/settings.js";
 import { runMatmul } from "../src/suites/matmul.js";
 
@@ -72,7 +73,9 @@ async function openFake(
 
 const run = async (device: Device, more: Partial<Settings> = {}, reporter: Reporter = SILENT) => {
   const signal = new AbortController().signal;
-  return runMatmul({ device, settings: { ...settings, ...more }, reporter, signal }, ceiling);
+  const rows: Row[] = [];
+  const context = { device, settings: { ...settings, ...more }, reporter, signal };
+  return { wrong: await runMatmul(context, ceiling, rows), rows };
 };
 
 describe("a device with a clock of its own", () => {
@@ -153,6 +156,11 @@ describe("a device with a clock of its own", () => {
 
   it("gives its own ceiling", async () => {
     expect(await measureCeiling(await openFake(), "bfloat16", true)).toBe(ceiling);
+  });
+
+  it("has no floor without a probe: the host's memory is not its own", async () => {
+    const device = await openFake({ ceiling: undefined } as never);
+    expect(await measureCeiling(device, "bfloat16", true)).toBeUndefined();
   });
 });
 

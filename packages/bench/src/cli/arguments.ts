@@ -1,4 +1,5 @@
 /** The command line: names, values and their one-line errors. */
+import { closeSync, openSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
   ArgumentError,
@@ -9,19 +10,19 @@ import {
   requireGroupSize,
 } from "@w4a16/core";
 import { DEVICE_NAMES } from "../backends.js";
-import { PEERS, type Peer, type Settings, SUITES, type Suite } from "../settings.js";
+import { PEERS, type Settings, SUITES } from "../settings.js";
 import { parseShapes, SHAPE_SETS } from "../shapes.js";
 
 const OPTIONS = {
   device: { type: "string", default: "auto" },
-  suite: { type: "string", default: "matmul" },
+  suite: { type: "string", default: "matmul,call" },
   shapes: { type: "string", default: "seed" },
   dtype: { type: "string", default: "bfloat16" },
   "group-size": { type: "string", default: "128" },
   direction: { type: "string", default: "matmul" },
   peers: { type: "string", default: "all" },
   warm: { type: "boolean", default: false },
-  budget: { type: "string", default: "1.5" },
+  budget: { type: "string", default: "1" },
   json: { type: "string" },
   html: { type: "string" },
   help: { type: "boolean", short: "h", default: false },
@@ -36,14 +37,14 @@ export const HELP = `Correctness first, then time, beside what a user would pick
 
   w4a16-bench [options]
     --device ${DEVICE_NAMES.join("|")}    where to run (auto: the best one present)
-    --suite ${SUITES.join("|")}|all
+    --suite all|NAME,…    of ${SUITES.join(", ")}; default matmul,call
     --shapes ${SHAPE_SETS.join("|")}|"M,N,K;…"    default seed: M 16 … 1024, N = K = 4096
     --dtype ${DTYPES.join("|")}    of the activations, default bfloat16
     --group-size G    default 128
     --direction matmul|matmulTransposed|both
-    --peers all|none|NAME,…    of ${PEERS.join(", ")}
+    --peers all|none|NAME,…    of ${PEERS.join(", ")}; default all
     --warm    the same operands in every run (default: cold caches)
-    --budget SECONDS    of timed runs for each contender in each row, default 1.5
+    --budget SECONDS    of timed runs for each contender in each row, default 1
     --json FILE, --html FILE    write the results, a report
   w4a16-bench compare OLD.json NEW.json [--threshold 0.1]
     what got faster or slower beyond noise; fails if ours got slower by more than the threshold
@@ -71,35 +72,25 @@ function parseRun(args: readonly string[]): Command {
   const groupSize = number("--group-size", values["group-size"], 1);
   for (const { k } of shapes) requireGroupSize(groupSize, k);
   const direction = oneOf("--direction", values.direction, DIRECTIONS);
-  const suite = oneOf("--suite", values.suite, [...SUITES, "all"]);
   return {
     kind: "run",
     settings: {
       device: oneOf("--device", values.device, DEVICE_NAMES),
-      suites: suite === "all" ? SUITES : [suite as Suite],
+      suites: someOf("--suite", values.suite, SUITES),
       shapes,
       dtype: oneOf("--dtype", values.dtype, DTYPES) as DType,
       groupSize,
       directions: direction === "both" ? ["matmul", "matmulTransposed"] : [direction as Direction],
-      peers: parsePeers(values.peers),
+      peers: values.peers === "none" ? [] : someOf("--peers", values.peers, PEERS),
       warm: values.warm,
       budget: number("--budget", values.budget, 0.001),
-      json: values.json,
-      html: values.html,
+      json: writable("--json", values.json),
+      html: writable("--html", values.html),
     },
   };
 }
 
 const DIRECTIONS = ["matmul", "matmulTransposed", "both"];
-
-function parsePeers(text: string): readonly Peer[] {
-  if (text === "all") return PEERS;
-  if (text === "none") return [];
-  return text.split(",").map((name) => {
-    if (PEERS.includes(name.trim() as Peer)) return name.trim() as Peer;
-    throw invalid("--peers", `all, none, or some of ${PEERS.join(", ")}`, name);
-  });
-}
 
 function parseCompare(args: readonly string[]): Command {
   const { values, positionals } = parse(args, COMPARE_OPTIONS);
@@ -135,6 +126,31 @@ function parse<const Options extends typeof OPTIONS | typeof COMPARE_OPTIONS>(
 function oneOf(subject: string, value: string, valid: readonly string[]): string {
   if (valid.includes(value)) return value;
   throw invalid(subject, valid.join(", "), value);
+}
+
+/** "all", or names with commas between them. */
+function someOf<Name extends string>(
+  subject: string,
+  text: string,
+  valid: readonly Name[],
+): readonly Name[] {
+  if (text === "all") return valid;
+  return text.split(",").map((part) => {
+    const name = part.trim() as Name;
+    if (valid.includes(name)) return name;
+    throw invalid(subject, `all, or some of ${valid.join(", ")}`, part);
+  });
+}
+
+/** Checks that a file can be written before a run, and not when its results would be lost. */
+function writable(subject: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    closeSync(openSync(file, "a"));
+  } catch (error) {
+    throw invalid(subject, "a file that can be written", (error as Error).message);
+  }
+  return file;
 }
 
 function number(subject: string, text: string, least: number): number {

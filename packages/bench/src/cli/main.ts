@@ -44,10 +44,12 @@ async function run(settings: Settings): Promise<number> {
   };
   // Once: a second interrupt ends the process as usual.
   process.once("SIGINT", interrupt);
-  const { results, wrong } = await runBenchmarks(settings, createReporter(), abort.signal);
+  const outcome = await runBenchmarks(settings, createReporter(), abort.signal);
   process.off("SIGINT", interrupt);
-  process.stdout.write(`${renderResults(results, settings.peers)}`);
+  const { results, wrong } = outcome;
+  process.stdout.write(renderResults(results, settings.peers, process.stdout.columns));
   await write(settings, results);
+  if ("failure" in outcome) return fail(outcome.failure, 1);
   if (abort.signal.aborted) return 130;
   return wrong > 0 ? 1 : 0;
 }

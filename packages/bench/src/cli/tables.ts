@@ -4,16 +4,25 @@ import { CONTENDERS, digits, formatTime, groupRows, ownName, tableOf } from "../
 import type { Machine, Measure, Results, Row } from "../results.js";
 import { isSingle } from "../timing/statistics.js";
 
-/** Everything a run found. `columns` are the contenders asked for: those missing stay blank. */
-export function renderResults(results: Results, columns: readonly string[]): string {
+/**
+ * Everything a run found.
+ *
+ * @param columns the contenders asked for: those missing stay blank.
+ * @param width of the terminal, in characters: wider tables are drawn in parts.
+ */
+export function renderResults(
+  results: Results,
+  columns: readonly string[],
+  width = Number.POSITIVE_INFINITY,
+): string {
   const { rows, measures = [], machine } = results;
   const parts = [renderMachine(machine)];
   for (const group of groupRows(rows)) {
     const own = ownName(group.rows[0]!);
     const others = columns.filter((name) => name !== own);
-    parts.push(
-      `${group.title}\n${kernels(group.rows)}${draw(tableOf(group.rows, [own, ...others]))}`,
-    );
+    const table = tableOf(group.rows, [own, ...others]);
+    const drawn = splitColumns(table, width).map((part) => draw(part));
+    parts.push(`${group.title}\n${kernels(group.rows)}${drawn.join("\n\n")}`);
   }
   if (rows.length > 0) parts.push(legend(rows, columns));
   if (measures.length > 0) parts.push(renderMeasures(measures));
@@ -64,6 +73,25 @@ function legend(rows: readonly Row[], columns: readonly string[]): string {
     "error: relative Frobenius, against float64, before the output is rounded.",
     ...lines,
   ].join("\n");
+}
+
+/** Spaces around and between the cells of a column. */
+const GAP = 3;
+
+/** Tables of no more than `width` characters that share the first column. */
+export function splitColumns(table: readonly string[][], width: number): string[][][] {
+  const widths = table[0]!.map((_, i) => GAP + Math.max(...table.map((row) => row[i]!.length)));
+  const parts: number[][] = [];
+  let used = 0;
+  for (let i = 1; i < widths.length; i++) {
+    if (parts.length === 0 || used + widths[i]! > width) {
+      parts.push([0]);
+      used = widths[0]!;
+    }
+    parts.at(-1)!.push(i);
+    used += widths[i]!;
+  }
+  return parts.map((columns) => table.map((row) => columns.map((i) => row[i]!)));
 }
 
 function draw([head, ...rows]: string[][], leftColumns = 0): string {

@@ -7,17 +7,22 @@ import type { Ceiling } from "../results.js";
 import { readBandwidth } from "./bandwidth.js";
 import { javaScriptPeak } from "./multiply-add.js";
 
-/** Measures what `device` can do at most: by its own probes, else from JavaScript, and then says so. */
+/**
+ * Measures what `device` can do at most: by its own probes, else from JavaScript,
+ * and then says so. Undefined for a device with a clock and memory of its own that
+ * offers no probe.
+ */
 export async function measureCeiling(
   device: Device,
   dtype: DType,
   cold: boolean,
-): Promise<Ceiling> {
-  const own = await benchmarkOf(device).ceiling?.(dtype, cold);
-  if (own) return own;
+): Promise<Ceiling | undefined> {
+  const hooks = benchmarkOf(device);
+  if (hooks.ceiling) return hooks.ceiling(dtype, cold);
+  if (hooks.time) return undefined;
   const single = device.backend === "reference";
   const threads = single ? 1 : availableParallelism();
-  const bytes = cold ? coldBytes() : lastLevelCacheBytes() / 2;
+  const bytes = cold ? largeBytes() : lastLevelCacheBytes() / 2;
   const where = cold ? "memory" : "the last-level cache";
   return {
     bytesPerSecond: await readBandwidth(bytes, threads),
@@ -29,6 +34,11 @@ export async function measureCeiling(
         : "the device offers no probe of its multipliers, so no floor is given",
     ].join("; "),
   };
+}
+
+/** Far more than the caches hold, so that little of it is still there when it is read again. */
+function largeBytes(): number {
+  return Math.max(coldBytes(), Math.min(4 * coldBytes(), 2 ** 30));
 }
 
 /** Microseconds that `operations` and `bytes` take at the ceiling; null where its multipliers are not known. */

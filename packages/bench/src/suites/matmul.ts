@@ -9,18 +9,24 @@ import { byteCount, operationCount, randomInputs } from "../problem/inputs.js";
 import type { Ceiling, Cold, Row } from "../results.js";
 import type { Shape } from "../shapes.js";
 import { type Entrant, Entry } from "../timing/entrant.js";
-import { rotate, WARM } from "../timing/rotation.js";
+import { ONE_COPY, type Rotation, rotate } from "../timing/rotation.js";
 import { timeEntrants } from "../timing/time.js";
 import type { SuiteContext } from "./context.js";
 
-/** Rows in the order of the shapes; those of one weight share what was loaded for it. */
+/**
+ * Adds rows to `rows` as they are measured, so that what is there is kept
+ * whatever happens next. Rows of one weight share what was loaded for it.
+ *
+ * @param ceiling undefined where it is not known.
+ * @returns how many products were wrong, and so not timed.
+ */
 export async function runMatmul(
   context: SuiteContext,
-  ceiling: Ceiling,
-): Promise<{ rows: Row[]; wrong: number }> {
+  ceiling: Ceiling | undefined,
+  rows: Row[],
+): Promise<number> {
   const { device, settings, reporter, signal } = context;
   const { shapes, directions, dtype, peers, groupSize } = settings;
-  const rows: Row[] = [];
   let wrong = 0;
   const field = await contendersOf(device, dtype, peers);
   reporter.begin(`matmul on ${device.description}`, shapes.length * directions.length);
@@ -36,7 +42,7 @@ export async function runMatmul(
       try {
         for (const direction of directions) {
           for (const shape of sameWeight) {
-            if (signal.aborted) return { rows, wrong };
+            if (signal.aborted) return wrong;
             reporter.step(`${direction} M ${shape.m}, N ${n}, K ${k}`);
             const product = new Product(context, loaded, field.own, shape, direction, ceiling);
             const measured = await product.measure();
@@ -57,7 +63,7 @@ export async function runMatmul(
     field.dispose();
     reporter.end();
   }
-  return { rows, wrong };
+  return wrong;
 }
 
 /** Contenders with one weight: each loads it when first asked, and stays out once it could not. */
@@ -84,7 +90,7 @@ class LoadedField {
     const { warm, dtype } = settings;
     const { weight } = this;
     const bytes = weight.packed.byteLength + weight.scales.byteLength + weight.zeros.byteLength;
-    const copies = warm ? 1 : rotate(bytes, bytes).weights;
+    const copies = rotationFor(this.context, bytes, bytes).weights;
     try {
       return await contender.load({ weight, dtype, copies, warm });
     } catch (error) {
@@ -106,7 +112,7 @@ class Product {
     private readonly own: Contender,
     private readonly shape: Shape,
     private readonly direction: Direction,
-    private readonly ceiling: Ceiling,
+    private readonly ceiling: Ceiling | undefined,
   ) {}
 
   async measure(): Promise<Row[]> {
@@ -116,7 +122,7 @@ class Product {
     const inputs = randomInputs(seededRandom(shape.m), shape, direction, dtype);
     const bytes = byteCount(shape, groupSize, dtype);
     const activationBytes = 2 * shape.m * (shape.n + shape.k);
-    const rotation = warm ? WARM : rotate(bytes - activationBytes, activationBytes);
+    const rotation = rotationFor(this.context, bytes - activationBytes, activationBytes);
     const entry = new Entry(inputs, rotation.activations);
     const entrants: Entrant[] = [];
     try {
@@ -150,7 +156,7 @@ class Product {
           groupSize,
           cold: method,
           times,
-          floor: floorTime(this.ceiling, operationCount(shape), bytes),
+          floor: this.ceiling ? floorTime(this.ceiling, operationCount(shape), bytes) : null,
           relativeError: Number.isFinite(own.relativeError) ? own.relativeError : null,
         });
       }
@@ -183,6 +189,16 @@ class Product {
     entrant.product.dispose();
     return undefined;
   }
+}
+
+/** One copy of everything where runs are warm, or the device empties its caches itself. */
+function rotationFor(
+  { device, settings }: SuiteContext,
+  weightBytes: number,
+  activationBytes: number,
+): Rotation {
+  if (settings.warm || benchmarkOf(device).time) return ONE_COPY;
+  return rotate(weightBytes, activationBytes);
 }
 
 function coldMethods(device: Device, warm: boolean): readonly Cold[] {

@@ -13,7 +13,7 @@ export interface Rotation {
   readonly sweep: boolean;
 }
 
-export const WARM: Rotation = { weights: 1, activations: 1, sweep: false };
+export const ONE_COPY: Rotation = { weights: 1, activations: 1, sweep: false };
 
 /**
  * Copies so that those of the weight and those of the activations each exceed

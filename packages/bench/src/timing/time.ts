@@ -32,8 +32,7 @@ export async function timeEntrants(
   const { device, cold, signal } = options;
   const time = benchmarkOf(device).time;
   const samples = time
-    ? await time.call(
-        benchmarkOf(device),
+    ? await time(
         entrants.map(({ product }) => {
           let turn = 0;
           return () => product.enqueue!(turn++);
