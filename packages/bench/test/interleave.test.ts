@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { interleave, runCount } from "../src/timing/interleave.js";
 
@@ -41,6 +43,24 @@ describe("interleave", () => {
       expect(time).toBeGreaterThan(15_000);
       expect(time).toBeLessThan(58_000);
     }
+  });
+
+  it("waits until threads that go on spinning have stopped", async () => {
+    const spin =
+      'const { performance: p } = require("node:perf_hooks"); const end = p.now() + 80; while (p.now() < end);';
+    let spinning = false;
+    const run = async () => {
+      const worker = new Worker(spin, { eval: true });
+      await once(worker, "online");
+      spinning = true;
+      worker.once("exit", () => {
+        spinning = false;
+      });
+    };
+    const seen: boolean[] = [];
+    const next = { estimateMs: 1, run: () => void seen.push(spinning) };
+    await interleave([{ estimateMs: 1, spins: true, run }, next], { budgetMs: 3, mostRuns: 1 });
+    expect(seen).toEqual([false]);
   });
 
   it("stops at an abort and keeps what it has", async () => {
