@@ -106,13 +106,18 @@ function ours(weight, dtype, x, m, direction = "matmulSync") {
   return () => weight[direction](input, { out });
 }
 
-/** Median milliseconds of each function; they take turns. */
+/** ONNX Runtime's threads spin for a while after a run; nobody is to be timed beside them. */
+const SETTLE_MS = 10;
+
+/** Median milliseconds of each function. They take turns, each with a run of its own to warm up. */
 async function interleave(functions, seconds) {
   const times = functions.map(() => []);
   for (const run of functions) await run();
   const end = performance.now() + seconds * 1e3;
   for (let round = 0; round < 5 || (performance.now() < end && round < 300); round++) {
     for (const [i, run] of functions.entries()) {
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      await run();
       const start = performance.now();
       await run();
       times[i].push(performance.now() - start);

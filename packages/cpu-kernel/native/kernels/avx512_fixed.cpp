@@ -172,11 +172,11 @@ inline __m512i quadOf(const int8_t* x, size_t quad) {
 }
 
 template <int ROWS>
-inline void finish(const __m512i (*acc)[4], const Operands& o, size_t skip, float* y, bool first) {
+inline void finish(const __m512i (*acc)[4], const Operands& o, float* y, bool first) {
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
-    const __m512 scale = _mm512_loadu_ps(o.scales + skip + 16 * j);
-    const __m512 zero = _mm512_sub_ps(_mm512_loadu_ps(o.zeros + skip + 16 * j), o.centre);
+    const __m512 scale = _mm512_loadu_ps(o.scales + 16 * j);
+    const __m512 zero = _mm512_sub_ps(_mm512_loadu_ps(o.zeros + 16 * j), o.centre);
 #pragma GCC unroll 6
     for (int i = 0; i < ROWS; i++) {
       const float sum = float(o.scale[i].sum);
@@ -225,7 +225,7 @@ void micro(const Operands& o, const uint8_t* codes, float* y, bool first) {
     }
     for (int i = 0; i < ROWS; i++) x[i] += o.quads * kQuad;
   }
-  finish<ROWS>(acc, o, 0, y, first);
+  finish<ROWS>(acc, o, y, first);
 }
 
 template <int DIGITS>
@@ -302,7 +302,7 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
         }
       }
     }
-    finish<ROWS>(acc[0], o, 0, s.y, i == 0);
+    finish<ROWS>(acc[0], o, s.y, i == 0);
   }
   for (int r = 0; r < ROWS; r++) {
     storeRow<Vec>(job, job.order[begin + r], tile * kTile, tileColumns(w.n, tile), s.y + r * kTile);
@@ -353,7 +353,7 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-fixed", true, packedBytes, scratchBytes, pack, compute};
+constexpr Path kPath = {"avx512-fixed", true, false, packedBytes, scratchBytes, pack, compute};
 }  // namespace
 
 extern const Path* const kAvx512Fixed;

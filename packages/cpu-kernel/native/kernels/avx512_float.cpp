@@ -114,7 +114,7 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-float32", false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
+constexpr Path kPath = {"avx512-float32", false, false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
                         compute};
 }  // namespace
 
