@@ -80,7 +80,13 @@ function specification(
     field: "m",
     type: "quantitative" as const,
     scale: { type: "log" as const, base: 2, domain: [sizes[0]!, sizes.at(-1)!], nice: false },
-    axis: { values: sizes, title: "M (rows of activations)", grid: true, labelOverlap: true },
+    axis: {
+      values: sizes,
+      title: "M (rows of activations)",
+      grid: true,
+      labelOverlap: "greedy" as const,
+      labelFlush: false,
+    },
   };
   const title = kind === "time" ? "time" : `time over ${labelOf(own)}`;
   const format =
