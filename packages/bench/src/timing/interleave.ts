@@ -72,12 +72,25 @@ const IDLE = 0.2;
 const WINDOW_MS = 5;
 const MOST_WINDOWS = 60;
 
-/** Resolves when this process uses next to no processor time any more, or after 300 ms. */
-export async function settle(): Promise<void> {
-  for (let window = 0; window < MOST_WINDOWS; window++) {
-    const before = process.cpuUsage();
+/**
+ * Resolves when this process has used next to no processor time for two windows
+ * of 5 ms (in one, its threads may only have been kept waiting), or after 300 ms.
+ *
+ * @param usedTime microseconds of processor time this process has used so far.
+ * @returns the windows it took.
+ */
+export async function settle(usedTime = processTime): Promise<number> {
+  let quiet = 0;
+  for (let window = 1; window <= MOST_WINDOWS; window++) {
+    const before = usedTime();
     await setTimeout(WINDOW_MS);
-    const { user, system } = process.cpuUsage(before);
-    if (user + system < IDLE * 1000 * WINDOW_MS) return;
+    quiet = usedTime() - before < IDLE * 1000 * WINDOW_MS ? quiet + 1 : 0;
+    if (quiet === 2) return window;
   }
+  return MOST_WINDOWS;
+}
+
+function processTime(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }
