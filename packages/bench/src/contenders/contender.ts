@@ -51,8 +51,8 @@ export interface BoundProduct {
   unrounded?(rows: readonly number[], alone: boolean): Promise<Float32Array>;
   /** The kernel in use, in words. */
   readonly kernel: string;
-  /** Milliseconds for which its threads keep spinning after a run, in the way of whatever comes next. */
-  readonly settleMs?: number;
+  /** Its threads may go on spinning after a run, in the way of whatever comes next. */
+  readonly spins?: boolean;
   dispose(): void;
 }
 

@@ -37,9 +37,6 @@ interface Session {
   release(): Promise<void>;
 }
 
-/** Its idle threads spin for about this long after a run, measured as processor time. */
-const SPIN_MS = 50;
-
 /**
  * MatMulNBits. At level 4 activations are rounded to int8, 6e-3 on normal data.
  *
@@ -155,7 +152,7 @@ async function openSessions(
     weight,
     bind: async (inputs, activationCopies) => {
       if (inputs.direction !== direction) throw new Blank("it has no transposed product");
-      return bindSessions(runtime, sessions, inputs, activationCopies, { native, warm });
+      return bindSessions(runtime, sessions, inputs, activationCopies, native);
     },
     dispose: async () => {
       for (const session of sessions) await session.release();
@@ -168,7 +165,7 @@ function bindSessions(
   sessions: readonly Session[],
   { shape, x, reduction, width }: Inputs,
   copies: number,
-  { native, warm }: { readonly native: boolean; readonly warm: boolean },
+  native: boolean,
 ): BoundProduct {
   const operands = Array.from({ length: copies }, (_, i) => {
     const tensor = (data: Float32Array, columns: number) =>
@@ -191,7 +188,7 @@ function bindSessions(
       await run(turn);
     },
     output: async () => (await run(0))[OUTPUT]!.data,
-    ...(warm ? { settleMs: SPIN_MS } : {}),
+    spins: true,
     dispose: () => {},
   };
 }

@@ -80,7 +80,14 @@ function specification(
     field: "m",
     type: "quantitative" as const,
     scale: { type: "log" as const, base: 2, domain: [sizes[0]!, sizes.at(-1)!], nice: false },
-    axis: { values: sizes, title: "M (rows of activations)", grid: true, labelOverlap: true },
+    axis: {
+      values: sizes,
+      format: "d",
+      title: "M (rows of activations)",
+      grid: true,
+      labelOverlap: "greedy" as const,
+      labelFlush: false,
+    },
   };
   const title = kind === "time" ? "time" : `time over ${labelOf(own)}`;
   const format =
@@ -103,7 +110,13 @@ function specification(
     },
     sort: null,
     legend: options.legend
-      ? { title: null, orient: "bottom" as const, columns: 4, symbolType: "circle" }
+      ? {
+          title: null,
+          orient: "bottom" as const,
+          columns: 4,
+          symbolType: "circle",
+          symbolOpacity: 1,
+        }
       : null,
   };
   const floor = rows.filter((row) => row.floor !== null).map(({ m, floor }) => ({ m, floor }));

@@ -7,8 +7,8 @@ export interface Timed {
   run(turn: number): void | Promise<void>;
   /** What one run takes about, ms: decides how many there will be. */
   readonly estimateMs: number;
-  /** Milliseconds to leave the machine alone after a run. */
-  readonly settleMs?: number | undefined;
+  /** Its threads may go on spinning after a run: the next one waits until they have stopped. */
+  readonly spins?: boolean | undefined;
 }
 
 export interface InterleaveOptions {
@@ -45,6 +45,7 @@ export async function interleave(
   const counts = contenders.map(({ estimateMs }) => runCount(estimateMs, budgetMs, mostRuns));
   const rounds = Math.max(0, ...counts);
   const samples: number[][] = contenders.map(() => []);
+  if (contenders.some(({ spins }) => spins)) await settle();
   for (let round = 0; round < rounds; round++) {
     for (let i = 0; i < contenders.length; i++) {
       const at = (round + i) % contenders.length;
@@ -60,8 +61,36 @@ export async function interleave(
       const running = timed.run(taken + 1);
       if (running) await running;
       samples[at]!.push(1000 * (performance.now() - start));
-      if (timed.settleMs) await setTimeout(timed.settleMs);
+      if (timed.spins) await settle();
     }
   }
   return samples;
+}
+
+/** Part of one core that this process may use while it counts as idle. */
+const IDLE = 0.2;
+const WINDOW_MS = 5;
+const MOST_WINDOWS = 60;
+
+/**
+ * Resolves when this process has used next to no processor time for two windows
+ * of 5 ms (in one, its threads may only have been kept waiting), or after 300 ms.
+ *
+ * @param usedTime microseconds of processor time this process has used so far.
+ * @returns the windows it took.
+ */
+export async function settle(usedTime = processTime): Promise<number> {
+  let quiet = 0;
+  for (let window = 1; window <= MOST_WINDOWS; window++) {
+    const before = usedTime();
+    await setTimeout(WINDOW_MS);
+    quiet = usedTime() - before < IDLE * 1000 * WINDOW_MS ? quiet + 1 : 0;
+    if (quiet === 2) return window;
+  }
+  return MOST_WINDOWS;
+}
+
+function processTime(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }

@@ -65,8 +65,8 @@ async function timeByHost(
       continue;
     }
     const estimateMs = checkedMs < WARM_UP_MS ? await warmUp(product) : checkedMs;
-    const { settleMs } = product;
-    again.push({ at, timed: { run: (turn) => product.run(turn), estimateMs, settleMs } });
+    const { spins } = product;
+    again.push({ at, timed: { run: (turn) => product.run(turn), estimateMs, spins } });
   }
   const before = async (timed: Timed, turn: number) => {
     if (cold === false) await timed.run(turn);
