@@ -88,7 +88,7 @@ describe("runBenchmarks", () => {
       else process.env.W4A16_BENCH_PEERS = folder;
     }
     expect(notes).toEqual([
-      "not installed: onnxruntime-node, onnxruntime-web. To compare with them: npm install --prefix /nonexistent onnxruntime-node@1.30.0 onnxruntime-web@1.30.0",
+      "not installed: onnxruntime-node, onnxruntime-web. To compare with them: npm install --ignore-scripts --prefix /nonexistent onnxruntime-node@1.30.0 onnxruntime-web@1.30.0",
     ]);
   });
 

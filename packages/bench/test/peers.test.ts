@@ -52,6 +52,6 @@ describe.each(contenders.map((contender) => [contender.name, contender] as const
 
 it("one command installs them all", () => {
   expect(installCommand("/some where")).toBe(
-    'npm install --prefix "/some where" onnxruntime-node@1.30.0 onnxruntime-web@1.30.0',
+    'npm install --ignore-scripts --prefix "/some where" onnxruntime-node@1.30.0 onnxruntime-web@1.30.0',
   );
 });

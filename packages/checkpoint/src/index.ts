@@ -20,6 +20,8 @@ export {
 export { type DeviceReport, type KernelReport, listDevices } from "./devices.js";
 export { CheckpointError, type CheckpointErrorCode } from "./errors.js";
 export type { LinearFormat, LinearLayer, LoadedLinear } from "./linear/types.js";
+export { encodeOnnxDense } from "./onnx/dense.js";
+export { INPUT as ONNX_INPUT, OUTPUT as ONNX_OUTPUT } from "./onnx/graph.js";
 export { encodeOnnx, type OnnxOptions } from "./onnx/model.js";
 export {
   type LayerReport,

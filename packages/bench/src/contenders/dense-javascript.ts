@@ -1,6 +1,6 @@
 /** A dense product in plain JavaScript: what the reference device would take without int4. */
 import { dequantize } from "@w4a16/core";
-import { transpose } from "../onnx/weight.js";
+import { transposeFloats } from "@w4a16/packing";
 import type { Inputs } from "../problem/inputs.js";
 import type { BoundProduct, Contender } from "./contender.js";
 
@@ -17,7 +17,8 @@ export const denseJavaScript: Contender = {
     return {
       weight,
       bind: async (inputs) => {
-        const w = inputs.direction === "matmul" ? forward : (backward ??= transpose(forward, n, k));
+        const w =
+          inputs.direction === "matmul" ? forward : (backward ??= transposeFloats(forward, n, k));
         return bind(inputs, w);
       },
       dispose: () => {},

@@ -1,14 +1,8 @@
 /** ONNX Runtime, native or in WebAssembly: int4 (MatMulNBits) and dense float32 (MatMul). */
 import { availableParallelism } from "node:os";
+import { encodeOnnx, encodeOnnxDense, ONNX_INPUT, ONNX_OUTPUT } from "@w4a16/checkpoint";
 import { dequantize, type Int4Weight } from "@w4a16/core";
-import { INPUT, matMulModel, matMulNBitsModel, OUTPUT } from "../onnx/model.js";
-import {
-  toNBits,
-  transpose,
-  unsupportedByNBits,
-  withIntegerZeros,
-  type ZeroKind,
-} from "../onnx/weight.js";
+import { transposeFloats } from "@w4a16/packing";
 import type { Inputs } from "../problem/inputs.js";
 import {
   Blank,
@@ -18,6 +12,7 @@ import {
   type LoadTask,
   MissingPeer,
 } from "./contender.js";
+import { unsupportedByNBits, withIntegerZeros } from "./integer-zeros.js";
 import { type FoundPeer, findPeer, type PeerPackage } from "./peers.js";
 
 /** The part of ONNX Runtime's JavaScript interface in use here. */
@@ -46,7 +41,7 @@ export function nBitsContender(
   name: string,
   from: PeerPackage,
   level: 0 | 4,
-  zeros: ZeroKind,
+  zeros: "integer" | "float",
 ): Contender {
   return {
     name,
@@ -55,8 +50,8 @@ export function nBitsContender(
       const reason = unsupportedByNBits(task.weight);
       if (reason) throw new Blank(reason);
       const peer = requirePeer(from);
-      const model = matMulNBitsModel(toNBits(task.weight, zeros), level);
       const weight = zeros === "integer" ? withIntegerZeros(task.weight) : task.weight;
+      const model = encodeOnnx("product", weight, { accuracyLevel: level });
       return openSessions(peer, model, weight, task, "matmul");
     },
   };
@@ -77,8 +72,8 @@ export function denseOnnxContender(): Contender {
         openSessions(
           peer,
           direction === "matmul"
-            ? matMulModel(k, n, transpose(values, n, k))
-            : matMulModel(n, k, values),
+            ? encodeOnnxDense("product", transposeFloats(values, n, k), { reduction: k, width: n })
+            : encodeOnnxDense("product", values, { reduction: n, width: k }),
           task.weight,
           { ...task, copies },
           direction,
@@ -170,10 +165,10 @@ function bindSessions(
   const operands = Array.from({ length: copies }, (_, i) => {
     const tensor = (data: Float32Array, columns: number) =>
       new runtime.Tensor("float32", data, [shape.m, columns]);
-    const feeds = { [INPUT]: tensor(i === 0 ? x : x.slice(), reduction) };
+    const feeds = { [ONNX_INPUT]: tensor(i === 0 ? x : x.slice(), reduction) };
     // The native runtime writes into a given output, as the device under test
     // does; the one in WebAssembly returns a new one and leaves this as it was.
-    const outputs = { [OUTPUT]: tensor(new Float32Array(shape.m * width), width) };
+    const outputs = { [ONNX_OUTPUT]: tensor(new Float32Array(shape.m * width), width) };
     return { feeds, outputs };
   });
   const run = (turn: number) => {
@@ -187,7 +182,7 @@ function bindSessions(
     run: async (turn) => {
       await run(turn);
     },
-    output: async () => (await run(0))[OUTPUT]!.data,
+    output: async () => (await run(0))[ONNX_OUTPUT]!.data,
     spins: true,
     dispose: () => {},
   };

@@ -19,7 +19,8 @@ export function peersFolder(): string {
 /** The one command that installs every peer. */
 export function installCommand(folder = peersFolder()): string {
   const packages = Object.entries(PEER_PACKAGES).map(([name, version]) => `${name}@${version}`);
-  return `npm install --prefix ${quote(folder)} ${packages.join(" ")}`;
+  // The packages hold their CPU libraries; their install scripts would only fetch GPU ones.
+  return `npm install --ignore-scripts --prefix ${quote(folder)} ${packages.join(" ")}`;
 }
 
 export interface FoundPeer {

@@ -1,8 +1,6 @@
 /**
  * A quantized layer as an ONNX model of one `com.microsoft.MatMulNBits` node:
  * input `X` [M, K], output `Y` [M, N], both float32.
- *
- * Field numbers are those of onnx.proto.
  */
 import type { Int4Weight } from "@w4a16/core";
 import { toOnnx, toOnnxZeroPoints, transposeFloats } from "@w4a16/packing";
@@ -10,12 +8,9 @@ import { clip } from "../errors.js";
 import { encodeFloats } from "../floats.js";
 import { unsupported } from "../linear/fields.js";
 import { fitWeight, splitGroups } from "../write/fit.js";
-import { Message } from "./protobuf.js";
+import { encodeModel, FLOAT, tensor, UINT8 } from "./graph.js";
+import type { Message } from "./protobuf.js";
 
-/** Types of TensorProto. */
-const FLOAT = 1;
-const UINT8 = 2;
-const ATTRIBUTE_INT = 2;
 /** Protocol buffers hold less than 2 GiB. */
 const MAX_BYTES = 2 ** 31 - 2 ** 20;
 const MIN_BLOCK = 16;
@@ -66,23 +61,16 @@ export function encodeOnnx(
         )
       : floats("zero_points", zeros, blocks, n),
   ];
-  const node = new Message();
-  for (const input of ["X", "weight", "scales", "zero_points"]) node.string(1, input);
-  node.string(2, "Y").string(3, name).string(4, "MatMulNBits").string(7, "com.microsoft");
-  const attributes = { K: k, N: n, bits: 4, block_size: blockSize, accuracy_level: accuracyLevel };
-  for (const [attribute, value] of Object.entries(attributes)) {
-    node.message(5, new Message().string(1, attribute).varint(3, value).varint(20, ATTRIBUTE_INT));
-  }
-  const graph = new Message().message(1, node).string(2, name);
-  for (const initializer of tensors) graph.message(5, initializer);
-  graph.message(11, matrix("X", k)).message(12, matrix("Y", n));
-  return new Message()
-    .varint(1, 8)
-    .string(2, "w4a16")
-    .message(7, graph)
-    .message(8, new Message().string(1, "").varint(2, 17))
-    .message(8, new Message().string(1, "com.microsoft").varint(2, 1))
-    .finish();
+  return encodeModel({
+    name,
+    operator: "MatMulNBits",
+    domain: "com.microsoft",
+    constants: ["weight", "scales", "zero_points"],
+    attributes: { K: k, N: n, bits: 4, block_size: blockSize, accuracy_level: accuracyLevel },
+    tensors,
+    reduction: k,
+    width: n,
+  });
 }
 
 function blockSizeOf(name: string, groupSize: number): number {
@@ -97,23 +85,7 @@ function blockSizeOf(name: string, groupSize: number): number {
   );
 }
 
-/** A TensorProto: dims, data_type, name, raw_data. */
-function tensor(name: string, type: number, dims: number[], raw: Uint8Array): Message {
-  const message = new Message();
-  for (const size of dims) message.varint(1, size);
-  return message.varint(2, type).string(8, name).bytes(9, raw);
-}
-
 /** Parameters [blocks, N] as the operator wants them, [N, blocks]. */
 function floats(name: string, values: Float32Array, blocks: number, n: number): Message {
   return tensor(name, FLOAT, [n, blocks], encodeFloats(transposeFloats(values, blocks, n), "F32"));
-}
-
-/** A ValueInfoProto of float32 [M, width]. */
-function matrix(name: string, width: number): Message {
-  const shape = new Message()
-    .message(1, new Message().string(2, "M"))
-    .message(1, new Message().varint(1, width));
-  const type = new Message().message(1, new Message().varint(1, FLOAT).message(2, shape));
-  return new Message().string(1, name).message(2, type);
 }
