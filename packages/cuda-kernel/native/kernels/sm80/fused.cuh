@@ -78,8 +78,7 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
     for (int i = 0; i < chunks; i++) {
       ptx::copyAsyncWait<kStages - 2>();
       // Everyone's copies have landed, and everyone is done with the stage to be refilled.
-      if constexpr (kGroupThreads == 32) __syncwarp();
-      else ptx::namedBarrier(1 + group, kGroupThreads);
+      ptx::groupBarrier<kTile.groups, kGroupThreads>(group);
       fetch();
       warpTile.accumulate(source, args, firstFeature, begin + group + i * kTile.groups);
       source = source + kStageBytes == wrap ? base : source + kStageBytes;
