@@ -5,7 +5,7 @@
 //   W4A16_CUDA_ARCHITECTURES=…    limit the architectures, as in CMAKE_CUDA_ARCHITECTURES ("90", "86-real;89-real")
 //   W4A16_BUILD_JOBS=…            compiler processes; default 2
 //
-// With --if-wanted it does nothing where there is no GPU and neither variable is set.
+// With --harness it builds the native test and timing program too. With --if-wanted it does nothing where there is no GPU and neither variable is set.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -67,14 +67,16 @@ export function build(directory, target, options = {}) {
   return path;
 }
 
-export function buildAddon(options = {}) {
+/** Builds the addon; with `harness`, the native test and timing program beside it. */
+export function buildAddon({ harness = false, ...options } = {}) {
   const require = createRequire(import.meta.url);
   const headers = [
     dirname(require.resolve("node-addon-api/package.json")),
     require("node-api-headers").include_dir,
   ];
-  return build("release", "w4a16_cuda", {
+  return build("release", "all", {
     W4A16_ADDON: "ON",
+    W4A16_HARNESS: harness ? "ON" : "OFF",
     NODE_INCLUDE_DIRS: headers.join(";"),
     ...options,
   });
@@ -96,7 +98,7 @@ if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {
         "w4a16 cuda-kernel: no NVIDIA GPU here; set W4A16_BUILD_CUDA=1 to build it anyway",
       );
     } else {
-      buildAddon();
+      buildAddon({ harness: process.argv.includes("--harness") });
     }
   } catch (error) {
     console.error(error.message);

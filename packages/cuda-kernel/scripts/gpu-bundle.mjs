@@ -58,7 +58,7 @@ function copyWorkspace() {
   }
   const release = join(bundle, "packages", "cuda-kernel", "build", "release");
   cpSync(addon, join(release, "w4a16_cuda.node"));
-  const harness = join(root, "build", "harness", "harness");
+  const harness = join(root, "build", "release", "harness");
   if (existsSync(harness)) cpSync(harness, join(bundle, "harness"));
 }
 

@@ -42,7 +42,7 @@ struct WarpTile {
 
   // B fragments are loaded a block of columns at a time, one block ahead. One ldmatrix.x4
   // holds 16 tokens of a slab, or 8 tokens of two slabs.
-  static constexpr int kBlockCols = kCols < 8 ? kCols : 8;
+  static constexpr int kBlockCols = kCols > 8 ? 4 : kCols;
   static constexpr int kBlocks = kCols / kBlockCols;
 
   float sum[kRows][kCols][4] = {};
@@ -61,7 +61,7 @@ struct WarpTile {
     entries += (G == Grouping::Coarse && Transposed ? row / 4 * kSlabs : G == Grouping::Fine && Transposed ? row * kSlabs : row) * layout::kEntryBytes;
     midpoints = entries + layout::kEntryMidpoints + LaneEntry<T, Transposed>::t(lane) * 4;
     entries += LaneEntry<T, Transposed>::t(lane) * 16;
-    ptx::hold(activations), ptx::hold(quadRows), ptx::hold(entries);
+    ptx::hold(activations), ptx::hold(quadRows), ptx::hold(entries), ptx::hold(midpoints);
   }
 
   // Adds one stage: 64 of the reduction.
