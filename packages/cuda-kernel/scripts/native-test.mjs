@@ -6,8 +6,8 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { ptxasReport } from "./ptxas-report.mjs";
 import { root } from "./build.mjs";
+import { ptxasReport } from "./ptxas-report.mjs";
 
 mkdirSync(join(root, "build"), { recursive: true });
 const binary = join(root, "build", "layout-test");

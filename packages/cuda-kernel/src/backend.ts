@@ -15,11 +15,13 @@ export interface CudaOptions {
   readonly device?: number | undefined;
 }
 
-/** NVIDIA GPUs, from compute capability 8.0 on. */
-export const cuda: Backend<CudaOptions> & {
+export interface CudaBackend extends Backend<CudaOptions> {
   availability(): CudaAvailability;
   open(options?: CudaOptions): Promise<CudaDevice>;
-} = {
+}
+
+/** NVIDIA GPUs, from compute capability 8.0 on. */
+export const cuda: CudaBackend = {
   name: "cuda",
   availability,
   open: async (options = {}) => {

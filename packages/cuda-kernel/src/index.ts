@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { type CudaAvailability, type CudaUnavailableCode, cudaDevices } from "./availability.js";
-export { type CudaOptions, cuda } from "./backend.js";
+export { type CudaBackend, type CudaOptions, cuda } from "./backend.js";
 export { CudaDevice } from "./device.js";
 export { CudaGraph } from "./graph.js";
 export type { CudaDeviceInfo, KernelChoice } from "./native.js";
