@@ -1,5 +1,7 @@
 // Times the fused kernel beside dense cuBLAS and the unfused pair (dequantize, then cuBLAS).
 #pragma once
+#include <ctime>
+
 #include "check.cuh"
 #include "dense.hpp"
 #include "timing.cuh"
@@ -16,7 +18,7 @@ class Bench {
     CUDA_CHECK(cudaGetDeviceProperties(&device, 0));
     sms_ = device.multiProcessorCount;
     CUDA_CHECK(cudaMemset(counters_.get(), 0, counters_.bytes()));
-    if (file_) std::fprintf(file_, "{\"device\": \"%s\", \"compiledArch\": %d, \"method\": \"graph replay, candidates interleaved, 256 MB written or read before each run, median of %d, microseconds\", \"results\": [", device.name, arch_, repeats);
+    if (file_) std::fprintf(file_, "{\"device\": \"%s\", \"driver\": \"%s\", \"date\": \"%s\", \"commit\": \"%s\", \"compiledArch\": %d, \"method\": \"graph replay, candidates interleaved, 256 MB written or read before each run, median of %d, microseconds\", \"results\": [", device.name, environment("W4A16_DRIVER"), today().c_str(), environment("W4A16_COMMIT"), arch_, repeats);
   }
   ~Bench() {
     if (!file_) return;
@@ -69,28 +71,37 @@ class Bench {
               addFused("tile", tile, splits);
             }
           }
-        report(shape, M, transposed, candidates, plans, timer_.run(candidates, repeats_), choice.microseconds);
+        report(shape, M, transposed, candidates, plans, timer_.run(candidates, repeats_), choice.microseconds, heuristics::floorMicroseconds(p, arch_));
       }
   }
 
  private:
-  void report(const BenchShape& shape, int M, bool transposed, const std::vector<Candidate>& candidates, const std::vector<FusedPlan>& plans, const std::vector<Timing>& times, float predicted) {
+  // Given by the script that runs it.
+  static const char* environment(const char* name) { const char* v = std::getenv(name); return v ? v : "unknown"; }
+  static std::string today() {
+    char text[32];
+    const std::time_t now = std::time(nullptr);
+    std::strftime(text, sizeof text, "%Y-%m-%d", std::gmtime(&now));
+    return text;
+  }
+
+  void report(const BenchShape& shape, int M, bool transposed, const std::vector<Candidate>& candidates, const std::vector<FusedPlan>& plans, const std::vector<Timing>& times, float predicted, float floor) {
     size_t best = 0, fused = 0;
     for (size_t i = 0; i < times.size(); i++) {
       if (candidates[i].name == "fused") fused = i;
       if (candidates[i].name == "tile" && (candidates[best].name != "tile" || times[i].written.median < times[best].written.median)) best = i;
     }
     const Timing& f = times[fused];
-    std::printf("%s %s N %d K %d G %d M %5d: dense %7.1f / %7.1f  unfused %7.1f  fused t%d s%d %7.1f / %7.1f (%.2f / %.2f of dense, model %.1f)", transposed ? "T" : "F", nameOf(shape.type), shape.N, shape.K, shape.G, M,
+    std::printf("%s %s N %d K %d G %d M %5d: dense %7.1f / %7.1f  unfused %7.1f  fused t%d s%d %7.1f / %7.1f (%.2f / %.2f of dense, model %.1f, floor %.1f: %.0f%%)", transposed ? "T" : "F", nameOf(shape.type), shape.N, shape.K, shape.G, M,
                 times[0].written.median, times[0].clean.median, times.size() > 1 ? times[1].written.median : 0.f, plans[fused].tile, plans[fused].splits, f.written.median, f.clean.median,
-                f.written.median / times[0].written.median, f.clean.median / times[0].clean.median, predicted);
+                f.written.median / times[0].written.median, f.clean.median / times[0].clean.median, predicted, floor, 100 * floor / f.written.median);
     if (shape.allTiles) std::printf("  best t%d s%d %7.1f / %7.1f", plans[best].tile, plans[best].splits, times[best].written.median, times[best].clean.median);
     std::printf("\n");
     std::fflush(stdout);
     if (!file_) return;
     for (size_t i = 0; i < times.size(); i++) {
-      std::fprintf(file_, "%s\n{\"N\": %d, \"K\": %d, \"groupSize\": %d, \"dtype\": \"%s\", \"M\": %d, \"direction\": \"%s\", \"kernel\": \"%s\", \"tile\": %d, \"splits\": %d", first_ ? "" : ",", shape.N, shape.K, shape.G, nameOf(shape.type), M,
-                   transposed ? "transposed" : "forward", candidates[i].name.c_str(), plans[i].tile, plans[i].splits);
+      std::fprintf(file_, "%s\n{\"N\": %d, \"K\": %d, \"groupSize\": %d, \"dtype\": \"%s\", \"M\": %d, \"direction\": \"%s\", \"kernel\": \"%s\", \"tile\": %d, \"splits\": %d, \"floor\": %.2f", first_ ? "" : ",", shape.N, shape.K, shape.G, nameOf(shape.type), M,
+                   transposed ? "transposed" : "forward", candidates[i].name.c_str(), plans[i].tile, plans[i].splits, floor);
       first_ = false;
       const Quantiles* q[2] = {&times[i].written, &times[i].clean};
       for (int k = 0; k < 2; k++) std::fprintf(file_, ", \"%s\": {\"p10\": %.2f, \"median\": %.2f, \"p90\": %.2f}", k ? "clean" : "written", q[k]->p10, q[k]->median, q[k]->p90);

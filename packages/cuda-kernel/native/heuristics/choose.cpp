@@ -58,4 +58,11 @@ Choice choose(const FusedProblem& p, int arch, int sms) {
   return best;
 }
 
+float floorMicroseconds(const FusedProblem& p, int arch) {
+  const ArchitectureCost& cost = costOf(arch);
+  const float weights = p.N * p.K * 0.5f + p.N * (p.K / p.groupSize) * static_cast<float>(layout::kEntryBytes / layout::kEntrySize);
+  const float bytes = weights + p.M * (p.N + p.K) * 2.f;
+  return std::max(bytes / (cost.dramBytesPerNs * 1000.f), 2.f * p.M * p.N * p.K / (cost.peakTflops * 1e6f));
+}
+
 }  // namespace w4a16::heuristics

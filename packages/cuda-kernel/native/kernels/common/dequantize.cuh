@@ -21,11 +21,11 @@ template <typename T, bool Transposed>
 struct LaneEntry {
   uint32_t half, midpoint;  // permute selectors
 
-  W4A16_DEVICE_METHOD explicit LaneEntry(int lane) {
+  W4A16_DEVICE_METHOD LaneEntry(int lane, bool hold) {
     const bool odd = lane & 4;  // forward: row lane / 4 is the upper of its pair
     half = odd ? 0x3232 : 0x1010;
     midpoint = Transposed ? 0x4140 : odd ? 0x4141 : 0x4040;
-    if constexpr (!Transposed) ptx::hold(half), ptx::hold(midpoint);
+    if (!Transposed && hold) ptx::hold(half), ptx::hold(midpoint);
   }
   // Which of an entry's four parts is the lane's: 16 bytes at 16·t, and 4 at kEntryMidpoints + 4·t.
   W4A16_DEVICE_METHOD static int t(int lane) { return Transposed ? lane & 3 : lane >> 3; }

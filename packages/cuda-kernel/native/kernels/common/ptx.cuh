@@ -68,13 +68,6 @@ W4A16_DEVICE void storeShared16(uint32_t address, uint4 v) {
   asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(address), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
 }
 
-// base + a · b, in one instruction; the compiler would make running sums of several such, two instructions each.
-W4A16_DEVICE const char* addProduct(const char* base, uint32_t a, uint32_t b) {
-  uint64_t r;
-  asm("mad.wide.u32 %0, %1, %2, %3;" : "=l"(r) : "r"(a), "r"(b), "l"(reinterpret_cast<uint64_t>(base)));
-  return reinterpret_cast<const char*>(r);
-}
-
 // Keeps a value in its register: the compiler would rather compute it again in every iteration.
 W4A16_DEVICE void hold(uint32_t& value) { asm volatile("" : "+r"(value)); }
 

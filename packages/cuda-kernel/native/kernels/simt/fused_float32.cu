@@ -65,6 +65,8 @@ __global__ void __launch_bounds__(kThreads) fusedFloat32Kernel(const FusedProble
       x[r][t] = present ? static_cast<const float*>(p.x)[(token0 + t) * p.xStride + step * kTile + r] : 0.f;
     }
     __syncthreads();
+    // Steps are added up apart: the error of a sum grows with its length.
+    float part[4][4] = {};
 #pragma unroll 8
     for (int r = 0; r < kTile; r++) {
       const float4 a = *reinterpret_cast<const float4*>(&w[r][f0]), b = *reinterpret_cast<const float4*>(&x[r][t0]);
@@ -72,8 +74,12 @@ __global__ void __launch_bounds__(kThreads) fusedFloat32Kernel(const FusedProble
 #pragma unroll
       for (int t = 0; t < 4; t++)
 #pragma unroll
-        for (int f = 0; f < 4; f++) sum[t][f] = fmaf(av[f], bv[t], sum[t][f]);
+        for (int f = 0; f < 4; f++) part[t][f] = fmaf(av[f], bv[t], part[t][f]);
     }
+#pragma unroll
+    for (int t = 0; t < 4; t++)
+#pragma unroll
+      for (int f = 0; f < 4; f++) sum[t][f] += part[t][f];
     __syncthreads();
   }
 #pragma unroll

@@ -42,12 +42,13 @@ struct WarpTile {
 
   // B fragments are loaded a block of columns at a time, one block ahead. One ldmatrix.x4
   // holds 16 tokens of a slab, or 8 tokens of two slabs.
-  static constexpr int kBlockCols = kCols > 8 ? 4 : kCols;
+  static constexpr bool kHold = holdsAddresses(kTile, Transposed);
+  static constexpr int kBlockCols = kCols <= 8 ? kCols : kHold ? 4 : 8;
   static constexpr int kBlocks = kCols / kBlockCols;
 
   float sum[kRows][kCols][4] = {};
 
-  __device__ __forceinline__ WarpTile(int row, int token, int lane_) : row0(row), lane(lane_), laneEntry(lane_) {
+  __device__ __forceinline__ WarpTile(int row, int token, int lane_) : row0(row), lane(lane_), laneEntry(lane_, kHold) {
     const int matrix = lane >> 3, r = lane & 7;
     // Pieces of 16 bytes are swizzled by the row, and rows are 128 bytes: with a stage aligned to 128,
     // the piece of slab s is the address of slab 0 with bits 5 and 6 flipped by s.
@@ -61,7 +62,7 @@ struct WarpTile {
     entries += (G == Grouping::Coarse && Transposed ? row / 4 * kSlabs : G == Grouping::Fine && Transposed ? row * kSlabs : row) * layout::kEntryBytes;
     midpoints = entries + layout::kEntryMidpoints + LaneEntry<T, Transposed>::t(lane) * 4;
     entries += LaneEntry<T, Transposed>::t(lane) * 16;
-    ptx::hold(activations), ptx::hold(quadRows), ptx::hold(entries), ptx::hold(midpoints);
+    if constexpr (kHold) ptx::hold(activations), ptx::hold(quadRows), ptx::hold(entries), ptx::hold(midpoints);
   }
 
   // Adds one stage: 64 of the reduction.
@@ -111,6 +112,7 @@ struct WarpTile {
 #pragma unroll
     for (int s = 0; s < kSlabs; s++) {
       const bool more = s + 1 < kSlabs;
+      if (s > 0 && fencesSlabs(kTile, Transposed)) __syncwarp();
       if (more && !kHeld) fetchParams(s + 1);
 #pragma unroll
       for (int block = 0; block < kBlocks; block++) {

@@ -5,6 +5,13 @@
 
 namespace w4a16::sm80 {
 
+// The architecture this code is being compiled for, times ten; the host pass compiles no kernel body.
+#ifdef __CUDA_ARCH__
+constexpr int kCompiledArch = __CUDA_ARCH__;
+#else
+constexpr int kCompiledArch = 800;
+#endif
+
 // A CTA computes `features` × `tokens` of the output with `groups` independent groups of
 // warps, each with its own share of the reduction and its own copy pipeline; a
 // group's warps tile the output by warpFeatures × warpTokens.
@@ -26,6 +33,7 @@ constexpr TileShape kTiles[] = {
     {64, 128, 32, 128, 4, 1, 4},    // 5
     {128, 128, 32, 128, 2, 1, 5},   // 6
     {128, 128, 32, 128, 1, 2, 5},   // 7
+    {128, 16, 64, 16, 4, 1, 6},     // 8: few tokens of a wide layer
 };
 constexpr int kTileCount = sizeof(kTiles) / sizeof(kTiles[0]);
 
@@ -47,6 +55,19 @@ struct StageBytes {
         params(paramEntries(t, g, transposed) * layout::kEntryBytes),
         total(roundUp(x + weights + params, 128)) {}
 };
+
+// Whether a warp keeps its shared-memory addresses in registers or computes them for each stage. The forward
+// product holds more parameters; on its largest tiles keeping addresses too was 4% slower on an H100 (elsewhere,
+// computing them spills).
+constexpr bool holdsAddresses(const TileShape& t, bool transposed) {
+  return transposed || t.features < 128 || kCompiledArch != 900;
+}
+
+// Whether a warp may not load fragments of a slab ahead of the one before it: ptxas would, until registers
+// spill. On an H100 it pays only for the forward product's grouped tiles (8% at 128 × 128).
+constexpr bool fencesSlabs(const TileShape& t, bool transposed) {
+  return t.warpTokens > 64 && (kCompiledArch != 900 || (!transposed && t.groups > 1));
+}
 
 // Shared memory one SM has, by the architecture the code was compiled for (times ten).
 constexpr int sharedBytesPerSm(int arch) {
