@@ -112,7 +112,7 @@ struct WarpTile {
 #pragma unroll
     for (int s = 0; s < kSlabs; s++) {
       const bool more = s + 1 < kSlabs;
-      if (s > 0 && fencesSlabs(kTile, Transposed)) __syncwarp();
+      if (s > 0 && fencesSlabs(kTile)) __syncwarp();
       if (more && !kHeld) fetchParams(s + 1);
 #pragma unroll
       for (int block = 0; block < kBlocks; block++) {
