@@ -10,7 +10,7 @@ import {
 import { describe } from "./availability.js";
 import { native, nativeAsync } from "./failures.js";
 import { CudaGraph } from "./graph.js";
-import type { CudaDeviceInfo, NativeAddon } from "./native.js";
+import { CALL, type CudaDeviceInfo, type NativeAddon } from "./native.js";
 import { CudaEvent, CudaStream } from "./stream.js";
 import { CudaTensor } from "./tensor.js";
 import { CudaWeight } from "./weight.js";
@@ -25,6 +25,8 @@ type Resource = "free" | "freeWeight" | "destroyStream" | "destroyEvent" | "dest
 export class CudaDevice extends Handle implements Device {
   readonly backend = "cuda";
   readonly description: string;
+  /** Arguments of the addon's `matmul`, laid out as `CALL` says. */
+  readonly call = new Float64Array(CALL.length);
   /** The addon's number for this device. */
   readonly id: number;
   readonly #abandoned = new FinalizationRegistry<readonly [Resource, number]>(([kind, id]) =>
@@ -39,7 +41,7 @@ export class CudaDevice extends Handle implements Device {
     readonly info: CudaDeviceInfo,
   ) {
     super();
-    this.id = native("device", () => addon.open(info.ordinal));
+    this.id = native("device", () => addon.open(info.ordinal, this.call));
     this.description = `${describe(info)}, device ${info.ordinal}, fused mma.sync kernels`;
   }
 

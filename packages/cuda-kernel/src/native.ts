@@ -44,13 +44,29 @@ export interface KernelChoice {
   readonly microseconds?: number;
 }
 
+/**
+ * Where the arguments of `matmul` lie. x, out and bias are four numbers each: buffer (0: none),
+ * byte offset, row stride in elements, type.
+ */
+export const CALL = {
+  weight: 0,
+  transposed: 1,
+  m: 2,
+  x: 3,
+  out: 7,
+  bias: 11,
+  dense: 15,
+  length: 16,
+} as const;
+
 type Device = number;
 type Buffer = number;
 type Weight = number;
 
 export interface NativeAddon {
   probe(): NativeProbe;
-  open(ordinal: number): Device;
+  /** `call` is where {@link NativeAddon.matmul} finds its arguments. */
+  open(ordinal: number, call: Float64Array): Device;
   close(device: Device): void;
   synchronize(device: Device): Promise<void>;
   memory(device: Device): NativeMemory;
@@ -87,14 +103,8 @@ export interface NativeAddon {
     zeros: Float32Array,
   ): Weight;
   freeWeight(device: Device, weight: Weight): void;
-  /** Operands: buffer (0: none), byte offset, row stride in elements, type. */
-  matmul(
-    device: Device,
-    weight: Weight,
-    transposed: boolean,
-    m: number,
-    ...operandsAndStrategy: (number | boolean)[]
-  ): void;
+  /** A product of what {@link CALL} says of the array given to `open`. */
+  matmul(device: Device): void;
   dequantize(device: Device, weight: Weight, type: number, buffer: Buffer): void;
   choose(
     device: Device,

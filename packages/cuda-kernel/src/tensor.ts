@@ -34,10 +34,12 @@ export class CudaTensor extends TensorBase<number, CudaDevice> {
     return new CudaTensor(device, storage, layout);
   }
 
-  /** The tensor as an operand of the addon's `matmul`. */
-  operand(): [buffer: number, byteOffset: number, rowStride: number, type: number] {
-    const byteOffset = this.offset * bytesPerElement(this.dtype);
-    return [this.storage.memory, byteOffset, this.rowStride, DATA_TYPE[this.dtype]];
+  /** Writes the tensor, as an operand of the addon's `matmul`, into `call` from `at` on. */
+  describe(call: Float64Array, at: number): void {
+    call[at] = this.storage.memory;
+    call[at + 1] = this.offset * bytesPerElement(this.dtype);
+    call[at + 2] = this.rowStride;
+    call[at + 3] = DATA_TYPE[this.dtype];
   }
 
   protected clone(storage: Storage, layout: TensorLayout): CudaTensor {

@@ -17,7 +17,7 @@ import {
 } from "@w4a16/core";
 import type { CudaDevice } from "./device.js";
 import { native } from "./failures.js";
-import { DATA_TYPE, type KernelChoice } from "./native.js";
+import { CALL, DATA_TYPE, type KernelChoice } from "./native.js";
 import { CudaTensor } from "./tensor.js";
 
 export interface CudaMatmulOptions extends MatmulOptions {
@@ -28,8 +28,6 @@ export interface CudaMatmulOptions extends MatmulOptions {
    */
   readonly strategy?: "fused" | "dequantize" | undefined;
 }
-
-const NO_OPERAND = [0, 0, 0, 0] as const;
 
 /** A weight in GPU memory: one packed copy for both products, and parameters for each dtype in use. */
 export class CudaWeight extends Handle implements DeviceWeight {
@@ -120,21 +118,17 @@ export class CudaWeight extends Handle implements DeviceWeight {
     const { x, bias, m, outShape, outDtype } = operands;
     const dense = requireStrategy(options?.strategy, x.dtype, outDtype, bias !== undefined);
     const out = operands.out ?? CudaTensor.allocate(this.device, outShape, outDtype, false);
-    const { addon, id } = this.device;
-    const transposed = direction === "matmulTransposed";
+    const { addon, id, call } = this.device;
+    call[CALL.weight] = this.id;
+    call[CALL.transposed] = direction === "matmulTransposed" ? 1 : 0;
+    call[CALL.m] = m;
+    x.describe(call, CALL.x);
+    out.describe(call, CALL.out);
+    if (bias) bias.describe(call, CALL.bias);
+    else call[CALL.bias] = 0;
+    call[CALL.dense] = dense ? 1 : 0;
     try {
-      native(direction, () =>
-        addon.matmul(
-          id,
-          this.id,
-          transposed,
-          m,
-          ...x.operand(),
-          ...out.operand(),
-          ...(bias ? bias.operand() : NO_OPERAND),
-          dense,
-        ),
-      );
+      native(direction, () => addon.matmul(id));
     } catch (error) {
       if (out !== operands.out) out.dispose();
       throw error;

@@ -1,4 +1,6 @@
 /** What CUDA devices have beyond the seam: streams, events, graphs, strategies. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ArgumentError, type DType } from "@w4a16/core";
 import { relativeFrobenius } from "@w4a16/reference/metrics";
@@ -146,23 +148,13 @@ describe.skipIf(!availability.available)(`cuda device${skipped}`, () => {
     expect(device.memory().tensors).toBeLessThanOrEqual(before);
   });
 
-  it("an enqueued product costs at most 5 µs of host time", async () => {
-    const weight = device.loadWeight(int4);
-    const x = device.tensor([1, K], "bfloat16", values.subarray(0, K));
-    const out = device.tensor([1, N], "bfloat16");
-    const perCall: number[] = [];
-    for (let round = 0; round < 31; round++) {
-      await device.synchronize();
-      // A core that has slept while it waited is slow at first; that is not the call's cost.
-      const awake = process.hrtime.bigint() + 1_000_000n;
-      while (process.hrtime.bigint() < awake);
-      const start = process.hrtime.bigint();
-      for (let i = 0; i < 500; i++) weight.matmul(x, { out });
-      perCall.push(Number(process.hrtime.bigint() - start) / 500 / 1000);
-    }
-    perCall.sort((a, b) => a - b);
-    console.log(`matmul, host time: ${perCall[15]!.toFixed(2)} µs median`);
-    expect(perCall[15]).toBeLessThan(5);
+  it("an enqueued product costs at most 5 µs of host time", () => {
+    // The built package, in a process of its own: a test runner's module loader costs microseconds itself.
+    const script = fileURLToPath(new URL("../bench/host-time.mjs", import.meta.url));
+    const { stdout, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8" });
+    console.log(stdout + stderr);
+    const [, median] = /500 enqueued products: ([\d.]+)/.exec(stdout) ?? [];
+    expect(Number(median)).toBeLessThan(5);
   });
 });
 

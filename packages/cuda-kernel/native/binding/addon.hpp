@@ -11,23 +11,34 @@
 
 namespace w4a16::binding {
 
+// Numbers that JavaScript leaves in memory both see: a product has sixteen arguments, and taking each through
+// Node-API would cost more than the launch.
+constexpr size_t kCallNumbers = 16;
+
 class Addon {
  public:
-  std::shared_ptr<Device> open(int ordinal, Id* id) {
-    auto device = std::make_shared<Device>(ordinal);
-    devices_[*id = next_++] = device;
-    return device;
+  Id open(int ordinal, const Napi::Float64Array& call) {
+    Opened opened{std::make_shared<Device>(ordinal), Napi::Persistent(call), const_cast<Napi::Float64Array&>(call).Data()};
+    devices_[next_] = std::move(opened);
+    return next_++;
   }
   // Reads under way keep the device until they have finished.
   void close(Id id) { devices_.erase(id); }
-  const std::shared_ptr<Device>& device(Id id) const {
+  const std::shared_ptr<Device>& device(Id id) const { return opened(id).device; }
+  const double* call(Id id) const { return opened(id).numbers; }
+
+ private:
+  struct Opened {
+    std::shared_ptr<Device> device;
+    Napi::Reference<Napi::Float64Array> call;
+    const double* numbers;
+  };
+  const Opened& opened(Id id) const {
     const auto found = devices_.find(id);
     if (found == devices_.end()) throw RuntimeError("NATIVE_FAILURE", "there is no device " + std::to_string(id));
     return found->second;
   }
-
- private:
-  std::unordered_map<Id, std::shared_ptr<Device>> devices_;
+  std::unordered_map<Id, Opened> devices_;
   Id next_ = 1;
 };
 

@@ -14,13 +14,13 @@ inline double number(const Napi::CallbackInfo& info, size_t i) {
   if (i >= info.Length() || napi_get_value_double(info.Env(), info[i], &value) != napi_ok) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no number");
   return value;
 }
-// A whole number from 0 to 2⁵³.
-inline int64_t count(const Napi::CallbackInfo& info, size_t i) {
-  const double value = number(info, i);
+// A whole number from 0 to 2⁵³; `i` says which argument it is.
+inline int64_t toCount(double value, size_t i) {
   if (!(value >= 0 && value <= 9007199254740992.0) || value != static_cast<double>(static_cast<int64_t>(value)))
     throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no count");
   return static_cast<int64_t>(value);
 }
+inline int64_t count(const Napi::CallbackInfo& info, size_t i) { return toCount(number(info, i), i); }
 inline uint32_t id(const Napi::CallbackInfo& info, size_t i) { return static_cast<uint32_t>(count(info, i)); }
 inline bool flag(const Napi::CallbackInfo& info, size_t i) {
   bool value;

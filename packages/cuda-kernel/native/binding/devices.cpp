@@ -29,9 +29,10 @@ Napi::Value probeValue(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value open(const Napi::CallbackInfo& info) {
-  Id opened;
-  info.Env().GetInstanceData<Addon>()->open(static_cast<int>(count(info, 0)), &opened);
-  return Napi::Number::New(info.Env(), opened);
+  bytes(info, 1, kCallNumbers * sizeof(double));
+  const Napi::TypedArray call = info[1].As<Napi::TypedArray>();
+  if (call.TypedArrayType() != napi_float64_array) throw RuntimeError("NATIVE_FAILURE", "argument 1 is no Float64Array");
+  return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Addon>()->open(static_cast<int>(count(info, 0)), call.As<Napi::Float64Array>()));
 }
 
 Napi::Value close(const Napi::CallbackInfo& info) {

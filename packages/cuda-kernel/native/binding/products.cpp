@@ -27,12 +27,24 @@ Napi::Value freeWeight(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// buffer, offset, stride, type from argument i on
-Operand operand(const Napi::CallbackInfo& info, size_t i) { return {id(info, i), static_cast<size_t>(count(info, i + 1)), count(info, i + 2), dataType(info, i + 3)}; }
+// The call's numbers: weight, transposed, M, x…, out…, bias…, dense; an operand is buffer, offset, stride, type.
+struct Call {
+  const double* numbers;
+  int64_t at(size_t i) const { return toCount(numbers[i], i); }
+  Operand operand(size_t i) const {
+    const int64_t type = at(i + 3);
+    if (type > 2) throw RuntimeError("NATIVE_FAILURE", "an operand of no data type");
+    return {static_cast<Id>(at(i)), static_cast<size_t>(at(i + 1)), at(i + 2), static_cast<DataType>(type)};
+  }
+};
 
-// device, weight, transposed, M, x…, out…, bias…, dense
+// device; the rest in the call's numbers
 Napi::Value matmul(const Napi::CallbackInfo& info) {
-  deviceOf(info)->matmul(id(info, 1), flag(info, 2), count(info, 3), operand(info, 4), operand(info, 8), operand(info, 12), flag(info, 16) ? Strategy::Dequantize : Strategy::Fused);
+  const Addon* addon = info.Env().GetInstanceData<Addon>();
+  const Id device = id(info, 0);
+  const Call call{addon->call(device)};
+  addon->device(device)->matmul(static_cast<Id>(call.at(0)), call.at(1) != 0, call.at(2), call.operand(3), call.operand(7), call.operand(11),
+                                call.at(15) != 0 ? Strategy::Dequantize : Strategy::Fused);
   return info.Env().Undefined();
 }
 
