@@ -26,7 +26,7 @@ for (const [name, { unit, atMost, atLeast }] of Object.entries(measurements)) {
   const within = (value, factor) =>
     atMost === undefined ? value >= atLeast / factor : value <= atMost * factor;
   let best = atMost === undefined ? 0 : Number.POSITIVE_INFINITY;
-  for (let run = 0; run < RUNS && (run < 2 || !within(best, 1)); run++) {
+  for (let run = 0; run < RUNS && !within(best, 1); run++) {
     const value = measure(name);
     best = atMost === undefined ? Math.max(best, value) : Math.min(best, value);
   }

@@ -29,6 +29,14 @@ const tasks = {
     run("vitest", "run", ...args);
   },
   typecheck: () => turbo("typecheck"),
+  bench: (args) => {
+    build("--filter=@w4a16/bench");
+    node("packages/bench/dist/main.js", ...args);
+  },
+  compare: (args) => {
+    build("--filter=@w4a16/bench");
+    node("packages/bench/dist/main.js", "compare", ...args);
+  },
   docs: () => {
     build();
     run("typedoc");

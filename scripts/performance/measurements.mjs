@@ -4,7 +4,9 @@
  */
 import { argv, memoryUsage, resourceUsage } from "node:process";
 import { fileURLToPath } from "node:url";
+import { quantizeBFloat16 } from "../../packages/checkpoint/bench/quantize.mjs";
 import { quantizeHqq, quantizeHqqAsync } from "../../packages/core/dist/index.js";
+import { rates } from "../../packages/packing/bench/layouts.mjs";
 import { packLinear } from "../../packages/packing/dist/index.js";
 import { reference } from "../../packages/reference/dist/index.js";
 import {
@@ -24,6 +26,21 @@ export const measurements = {
       const codes = Uint8Array.from({ length: SIZE * SIZE }, (_, i) => (i * 7 + (i >> 5)) & 15);
       return best(5, () => packLinear(codes, { outFeatures: SIZE, inFeatures: SIZE }));
     },
+  },
+  "slowest of the layouts, to or from row interleave, one thread": {
+    unit: "MB/s",
+    atLeast: 150,
+    run: () => Math.min(...rates().flatMap(({ to, from }) => [to, from])),
+  },
+  "w4a16 quantize, 1 GiB of bfloat16, two workers": {
+    unit: "s",
+    atMost: 120,
+    run: async () => (await quantizeBFloat16(1)).seconds,
+  },
+  "w4a16 quantize, peak memory, whatever the file's size": {
+    unit: "MiB",
+    atMost: 700,
+    run: async () => (await quantizeBFloat16(0.25)).peak,
   },
   "HQQ 4096×4096 G 64, one thread": {
     unit: "s",

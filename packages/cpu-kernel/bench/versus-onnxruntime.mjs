@@ -31,6 +31,8 @@ const device = openCpu();
 /** Enough copies of a weight that none is in the last-level cache when its turn comes. */
 const COLD_BYTES = 200e6;
 
+const zerosFloor = (m) => ({ 16: 20, 128: 6, 1024: 2 })[m];
+
 /** The least ratio that each line must reach, by M; see the package's README. */
 const floors = {
   "bf16 / level 0": (m) => (m === 1 ? 3 : m < 128 ? 2.7 : 1.9),
@@ -38,8 +40,13 @@ const floors = {
   "fp16 / level 0": (m) => (m === 1 ? undefined : 1.5),
   "fp16 / level 0 (fp16 in)": (m) => (m === 1 ? undefined : 1.5),
   "fp32 / level 0": (m) => (m === 1 ? undefined : m < 128 ? 1.4 : 1),
-  "real zeros / float zeros": (m) => ({ 16: 20, 128: 6, 1024: 2 })[m],
+  "bf16 zeros / float zeros": zerosFloor,
+  "fp16 zeros / float zeros": zerosFloor,
+  "fp32 zeros / float zeros": zerosFloor,
   "bf16 cold / level 0 cold": () => 1.5,
+  "bfloat16 transposed / forward": () => 0.85,
+  "float16 transposed / forward": () => 0.85,
+  "float32 transposed / forward": () => 0.85,
 };
 
 function randomWeight(n, k, groupSize) {
@@ -106,13 +113,18 @@ function ours(weight, dtype, x, m, direction = "matmulSync") {
   return () => weight[direction](input, { out });
 }
 
-/** Median milliseconds of each function; they take turns. */
+/** ONNX Runtime's threads spin for some 30 ms after a run; nobody is to be timed beside them. */
+const SETTLE_MS = 50;
+
+/** Median milliseconds of each function. They take turns, each with a run of its own to warm up. */
 async function interleave(functions, seconds) {
   const times = functions.map(() => []);
   for (const run of functions) await run();
   const end = performance.now() + seconds * 1e3;
   for (let round = 0; round < 5 || (performance.now() < end && round < 300); round++) {
     for (const [i, run] of functions.entries()) {
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      await run();
       const start = performance.now();
       await run();
       times[i].push(performance.now() - start);
@@ -160,12 +172,10 @@ async function measure(n, k, g) {
     if (peers.half0) add("fp16", "fp16 / level 0 (fp16 in)", fp16, peers.half0(rounded, m));
     add("fp32", "fp32 / level 0", fp32, level0);
     if (peers.floatZeros) {
-      add(
-        "zeros",
-        "real zeros / float zeros",
-        wants("fp32") ? fp32 : bf16,
-        peers.floatZeros(rounded, m),
-      );
+      const peer = peers.floatZeros(rounded, m);
+      add("zeros", "bf16 zeros / float zeros", bf16, peer);
+      if (fp16) add("zeros", "fp16 zeros / float zeros", fp16, peer);
+      if (fp32) add("zeros", "fp32 zeros / float zeros", fp32, peer);
     }
     for (const dtype of wants("transposed") ? ["bfloat16", "float16", "float32"] : []) {
       const transposed = ours(weight, dtype, x.subarray(0, m * n), m, "matmulTransposedSync");

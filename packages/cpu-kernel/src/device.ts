@@ -58,11 +58,7 @@ export class CpuDevice extends Handle implements Device {
     this.kernel = options.kernel;
     this.threads = options.threads;
     this.precision = options.precision;
-    this.engine = addon.openEngine(
-      options.kernel,
-      options.threads,
-      options.precision === "bfloat16",
-    );
+    this.engine = openEngine(addon, options);
     const plural = options.threads === 1 ? "thread" : "threads";
     this.description = `${info.model}, ${options.kernel} kernel, ${options.threads} ${plural}`;
   }
@@ -148,6 +144,21 @@ export class CpuDevice extends Handle implements Device {
     if (outcome === Outcome.closed) this.requireLive("the tensor's device");
     if (outcome === Outcome.outOfMemory) throw outOfMemory("workspace of a product");
     throw new AbortedError("matmul", this.#aborts.get(abortedId) ?? AbortSignal.abort());
+  }
+}
+
+function openEngine(addon: NativeAddon, options: ResolvedOptions): NativeEngine {
+  try {
+    return addon.openEngine(options.kernel, options.threads, options.precision === "bfloat16");
+  } catch (cause) {
+    throw new DeviceError({
+      code: "W4A16_NATIVE_FAILURE",
+      subject: "cpu device",
+      expected: `${options.threads} threads from the operating system`,
+      received: cause instanceof Error ? cause.message : String(cause),
+      fix: "Ask for fewer threads, or raise the limit of processes and threads.",
+      cause,
+    });
   }
 }
 

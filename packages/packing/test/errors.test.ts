@@ -5,6 +5,11 @@ import {
   packLinear,
   packLinearRows,
   packRowInterleave,
+  toAwq,
+  toGptq,
+  toGptqZeros,
+  toMarlin,
+  toTinygemm,
   unpackHqq,
   unpackLinear,
   unpackRowInterleave,
@@ -35,6 +40,15 @@ const mistakes: Record<string, () => unknown> = {
   "HQQ at 5 bits": () => packHqq(u4, { rows: 8, cols: 1, bits: 5 as never }),
   "HQQ rows that do not divide": () => packHqq(u4, { rows: 1, cols: 8, bits: 4 }),
   "an HQQ code too large": () => packHqq(Uint8Array.of(1, 4, 0, 0), { rows: 4, cols: 1, bits: 2 }),
+  "a layout's tile": () => toMarlin(new Uint8Array(32), { outFeatures: 8, inFeatures: 8 }),
+  "AWQ of 4 out-features": () => toAwq(u4, { outFeatures: 4, inFeatures: 4 }),
+  "GPTQ of 12 in-features": () => toGptq(u4, { outFeatures: 1, inFeatures: 12 }),
+  "3 inner k tiles": () =>
+    toTinygemm(u4, { outFeatures: 8, inFeatures: 2, innerKTiles: 3 as never }),
+  "a real zero for GPTQ": () =>
+    toGptqZeros(new Float32Array(8).fill(7.25), { groups: 1, outFeatures: 8, version: 2 }),
+  "no GPTQ version": () =>
+    toGptqZeros(new Float32Array(8).fill(7), { groups: 1, outFeatures: 8 } as never),
   "HQQ words of a wrong class": () => unpackHqq(u4 as never, { rows: 10, cols: 8, bits: 3 }),
 };
 

@@ -1,6 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { readGolden } from "../../../fixtures/golden.js";
-import { packHqq, packLinear, packRowInterleave, unpackHqq, unpackLinear } from "../src/index.js";
+import {
+  fromHqq4bit,
+  fromTinygemm,
+  packHqq,
+  packLinear,
+  packRowInterleave,
+  toHqq4bit,
+  toTinygemm,
+  unpackHqq,
+  unpackLinear,
+} from "../src/index.js";
 
 /** Packings made by HQQ and PyTorch, byte for byte. */
 describe.each(readGolden())("golden $name", ({ N, K, group_size, nbits, tensors }) => {
@@ -23,6 +33,22 @@ describe.each(readGolden())("golden $name", ({ N, K, group_size, nbits, tensors 
       for (let k = 0; k < K; k++) transposed[k * N + n] = codes[n * K + k]!;
     expect(packRowInterleave(transposed, { rows: K, cols: N })).toEqual(interleaved);
   });
+
+  const fourBit = tensors.hqq_4bit_u8?.data as Uint8Array | undefined;
+  test.runIf(fourBit)("row interleave to HQQ and back", () => {
+    const shape = { outFeatures: N, inFeatures: K };
+    expect(toHqq4bit(interleaved!, shape)).toEqual(fourBit);
+    expect(fromHqq4bit(fourBit!, shape)).toEqual(interleaved);
+  });
+
+  for (const innerKTiles of [2, 4, 8] as const) {
+    const tinygemm = tensors[`tinygemm_cuda_ik${innerKTiles}`]?.data as Int32Array | undefined;
+    test.runIf(tinygemm)(`tinygemm, ${innerKTiles} inner k tiles`, () => {
+      const shape = { outFeatures: N, inFeatures: K, innerKTiles };
+      expect(toTinygemm(interleaved!, shape)).toEqual(tinygemm);
+      expect(fromTinygemm(tinygemm!, shape)).toEqual(interleaved);
+    });
+  }
 });
 
 test("the golden file has every packing", () => {
@@ -33,6 +59,9 @@ test("the golden file has every packing", () => {
     "hqq_3bit_32",
     "hqq_2bit_u8",
     "row_interleave",
+    "tinygemm_cuda_ik2",
+    "tinygemm_cuda_ik4",
+    "tinygemm_cuda_ik8",
   ]) {
     expect(names).toContain(name);
   }

@@ -76,6 +76,21 @@ describe("the oracle", () => {
     );
   });
 
+  it("is so for long reductions and wide outputs too", () => {
+    for (const [n, k, groupSize] of [
+      [3, 16450, 7],
+      [8209, 6, 2],
+    ] as const) {
+      const random = seededRandom(2);
+      const weight = randomInt4Weight(random, { outFeatures: n, inFeatures: k, groupSize });
+      const [x, dy] = [randomNormal(random, 2 * k), randomNormal(random, 2 * n)];
+      const y = exactMatmul(weight, x, 2);
+      expect(relativeFrobenius(y, naive(weight, x, 2, false))).toBeLessThan(1e-13);
+      const dx = exactMatmulTransposed(weight, dy, 2);
+      expect(relativeFrobenius(dx, naive(weight, dy, 2, true))).toBeLessThan(1e-13);
+    }
+  });
+
   it("adds a bias, and takes float64 activations", () => {
     const random = seededRandom(1);
     const weight = randomInt4Weight(random, { outFeatures: 5, inFeatures: 6, groupSize: 3 });

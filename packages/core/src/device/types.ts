@@ -53,7 +53,7 @@ export interface Device extends Disposing {
   loadWeight(weight: Int4Weight, options?: LoadWeightOptions): DeviceWeight;
   /**
    * A contiguous tensor of any rank ≥ 1, zero or a copy of `data` (see
-   * {@link TensorData} for what is accepted and how it is rounded).
+   * `TensorData` for what is accepted and how it is rounded).
    */
   tensor(shape: readonly number[], dtype: DType, data?: TensorData): DeviceTensor;
   /** What live handles hold. Still answers after `dispose()`: nothing is held then. */
@@ -90,7 +90,7 @@ export interface DeviceWeight extends Disposing {
    * return at once; a failure or an abort then rejects `read()` of the result.
    */
   matmul(x: DeviceTensor, options?: MatmulOptions): DeviceTensor;
-  /** dX = dY·W: dy [..., N] → [..., K]; otherwise as {@link matmul}. */
+  /** dX = dY·W: dy [..., N] → [..., K]; otherwise as `matmul`. */
   matmulTransposed(dy: DeviceTensor, options?: MatmulOptions): DeviceTensor;
 }
 
@@ -112,10 +112,10 @@ export interface DeviceTensor extends Disposing {
    * The elements live until the tensor and all its views are disposed.
    */
   view(range: ViewRange): DeviceTensor;
-  /** Copies elements in, in row-major order; accepts what {@link Device.tensor} does. */
+  /** Copies elements in, in row-major order; accepts what `Device.tensor` does. */
   write(data: TensorData): void;
   /** The elements in row-major order: a `Float32Array`, or a `Uint16Array` of bits. */
   read(): Promise<TensorArray>;
-  /** As {@link read}, converted exactly to float32. */
+  /** As `read`, converted exactly to float32. */
   readFloat32(): Promise<Float32Array>;
 }

@@ -60,7 +60,7 @@ Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
 
-constexpr Path kPath = {"avx2-float32", false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
+constexpr Path kPath = {"avx2-float32", false, false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
                         floatCompute<Vec>};
 }  // namespace
 

@@ -74,23 +74,7 @@ size_t scratchBytes(const WeightView& w, bool) {
   return row > sizeof(Scratch) ? row : sizeof(Scratch);
 }
 
-// code - 8 in bfloat16 for every nibble, twice over: vpermw looks at 5 bits of its index, and so
-// needs no mask to ignore the next nibble's lowest.
-__m512i codeTable() {
-  alignas(64) uint16_t table[32];
-  for (int i = 0; i < 32; i++) {
-    const float code = float((i & 15) - 8);
-    uint32_t bits;
-    copyBytes(&bits, &code, sizeof bits);
-    table[i] = uint16_t(bits >> 16);
-  }
-  return _mm512_load_si512(table);
-}
-
-template <int SHIFT>
-inline __m512bh codesAt(__m512i words, __m512i table) {
-  return (__m512bh)_mm512_permutexvar_epi16(_mm512_srli_epi16(words, SHIFT), table);
-}
+#include "kernels/bfloat16_codes.inl"
 
 inline __m512 centredZero(const float* zeros, __m512 centre) {
   return _mm512_sub_ps(_mm512_loadu_ps(zeros), centre);
@@ -125,12 +109,6 @@ struct Accumulators {
     }
   }
 };
-
-inline __m512bh pairOf(const uint16_t* x, size_t pair) {
-  uint32_t bits;
-  copyBytes(&bits, x + 2 * pair, sizeof bits);
-  return (__m512bh)_mm512_set1_epi32(int(bits));
-}
 
 struct Operands {
   const uint16_t* x[kMicroRows];
@@ -266,7 +244,7 @@ void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, 
   for (; tile < last; tile++) panel(job, tile, begin, end, s);
 }
 
-constexpr Path kPath = {"avx512-bfloat16", true, packedBytes, scratchBytes, pack, compute};
+constexpr Path kPath = {"avx512-bfloat16", true, false, packedBytes, scratchBytes, pack, compute};
 }  // namespace
 
 extern const Path* const kAvx512BFloat16;

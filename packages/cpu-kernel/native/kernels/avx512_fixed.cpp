@@ -20,7 +20,6 @@ namespace {
 // may wrap around, which two's complement forgives.
 constexpr size_t kBlockQuads = 16;
 constexpr int kMicroRows = 6;
-constexpr size_t kDirectRows = 2;
 constexpr size_t kMaxDigits = 3;
 constexpr float kLargest16 = 32639;    // 127·256 + 127, the largest with two signed digits
 constexpr float kLargest23 = 4194303;  // 2^22 - 1
@@ -135,7 +134,6 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
 }
 
 struct Scratch {
-  alignas(64) uint8_t tile[kBlockQuads * kQuad * kTile];  // [quads][4][16 lanes][4]
   alignas(64) float y[kPanelRows * kTile];
 };
 
@@ -154,15 +152,9 @@ inline void unpackQuad(const uint8_t* codes, __m512i w[4]) {
   }
 }
 
-void fillTile(const uint8_t* codes, size_t quads, uint8_t* tile) {
-  for (size_t q = 0; q < quads; q++, codes += kQuadBytes, tile += kQuad * kTile) {
-    _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
-    _mm_prefetch(reinterpret_cast<const char*>(codes + 4160), _MM_HINT_T0);
-    __m512i w[4];
-    unpackQuad(codes, w);
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) _mm512_store_si512(tile + 64 * j, w[j]);
-  }
+inline void prefetchQuad(const uint8_t* codes) {
+  _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(codes + 4160), _MM_HINT_T0);
 }
 
 struct Operands {
@@ -180,11 +172,11 @@ inline __m512i quadOf(const int8_t* x, size_t quad) {
 }
 
 template <int ROWS>
-inline void finish(const __m512i (*acc)[4], const Operands& o, size_t skip, float* y, bool first) {
+inline void finish(const __m512i (*acc)[4], const Operands& o, float* y, bool first) {
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
-    const __m512 scale = _mm512_loadu_ps(o.scales + skip + 16 * j);
-    const __m512 zero = _mm512_sub_ps(_mm512_loadu_ps(o.zeros + skip + 16 * j), o.centre);
+    const __m512 scale = _mm512_loadu_ps(o.scales + 16 * j);
+    const __m512 zero = _mm512_sub_ps(_mm512_loadu_ps(o.zeros + 16 * j), o.centre);
 #pragma GCC unroll 6
     for (int i = 0; i < ROWS; i++) {
       const float sum = float(o.scale[i].sum);
@@ -202,7 +194,7 @@ inline void finish(const __m512i (*acc)[4], const Operands& o, size_t skip, floa
 }
 
 template <int ROWS, int DIGITS>
-void micro(const Operands& o, const uint8_t* tile, float* y, bool first) {
+void micro(const Operands& o, const uint8_t* codes, float* y, bool first) {
   __m512i acc[ROWS][4];
 #pragma GCC unroll 6
   for (int i = 0; i < ROWS; i++) {
@@ -220,11 +212,10 @@ void micro(const Operands& o, const uint8_t* tile, float* y, bool first) {
         for (int j = 0; j < 4; j++) acc[i][j] = _mm512_slli_epi32(acc[i][j], 8);
       }
     }
-    const uint8_t* t = tile;
-    for (size_t q = 0; q < o.quads; q++, t += kQuad * kTile) {
+    for (size_t q = 0; q < o.quads; q++) {
+      if (d == 0) prefetchQuad(codes + q * kQuadBytes);
       __m512i w[4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; j++) w[j] = _mm512_load_si512(t + 64 * j);
+      unpackQuad(codes + q * kQuadBytes, w);
 #pragma GCC unroll 6
       for (int i = 0; i < ROWS; i++) {
         const __m512i a = quadOf(x[i], q);
@@ -234,18 +225,18 @@ void micro(const Operands& o, const uint8_t* tile, float* y, bool first) {
     }
     for (int i = 0; i < ROWS; i++) x[i] += o.quads * kQuad;
   }
-  finish<ROWS>(acc, o, 0, y, first);
+  finish<ROWS>(acc, o, y, first);
 }
 
 template <int DIGITS>
-void microRows(int rows, const Operands& o, const uint8_t* tile, float* y, bool first) {
+void microRows(int rows, const Operands& o, const uint8_t* codes, float* y, bool first) {
   switch (rows) {
-    case 1: return micro<1, DIGITS>(o, tile, y, first);
-    case 2: return micro<2, DIGITS>(o, tile, y, first);
-    case 3: return micro<3, DIGITS>(o, tile, y, first);
-    case 4: return micro<4, DIGITS>(o, tile, y, first);
-    case 5: return micro<5, DIGITS>(o, tile, y, first);
-    default: return micro<6, DIGITS>(o, tile, y, first);
+    case 1: return micro<1, DIGITS>(o, codes, y, first);
+    case 2: return micro<2, DIGITS>(o, codes, y, first);
+    case 3: return micro<3, DIGITS>(o, codes, y, first);
+    case 4: return micro<4, DIGITS>(o, codes, y, first);
+    case 5: return micro<5, DIGITS>(o, codes, y, first);
+    default: return micro<6, DIGITS>(o, codes, y, first);
   }
 }
 
@@ -266,7 +257,7 @@ Operands operandsOf(const Job& job, const Block& b, size_t tile, size_t begin, s
 }
 
 // One or two rows straight from the packed codes, one accumulator for each digit. Integer sums are
-// exact, so the result is the tiled one, bit for bit.
+// exact, so the result is that of micro, bit for bit.
 template <int ROWS, int DIGITS>
 void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
   const WeightView& w = *job.weight;
@@ -286,8 +277,7 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
     }
     const size_t plane = b.quads * kQuad;
     for (size_t q = 0; q < b.quads; q++, codes += kQuadBytes) {
-      _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
-      _mm_prefetch(reinterpret_cast<const char*>(codes + 4160), _MM_HINT_T0);
+      prefetchQuad(codes);
       __m512i v[4];
       unpackQuad(codes, v);
 #pragma GCC unroll 3
@@ -312,7 +302,7 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
         }
       }
     }
-    finish<ROWS>(acc[0], o, 0, s.y, i == 0);
+    finish<ROWS>(acc[0], o, s.y, i == 0);
   }
   for (int r = 0; r < ROWS; r++) {
     storeRow<Vec>(job, job.order[begin + r], tile * kTile, tileColumns(w.n, tile), s.y + r * kTile);
@@ -320,16 +310,16 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
 }
 
 template <int DIGITS>
-void tiled(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
+void panel(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t blocks = blockCount(w);
   const size_t rows = end - begin, steps = (rows + kMicroRows - 1) / kMicroRows;
   for (size_t i = 0; i < blocks; i++) {
     const Block b = blockAt(w, i);
-    fillTile(w.codes + (tile * w.quads + b.quad) * kQuadBytes, b.quads, s.tile);
+    const uint8_t* codes = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
     for (size_t step = 0; step < steps; step++) {
       const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-      microRows<DIGITS>(int(to - from), operandsOf(job, b, tile, begin + from, begin + to), s.tile,
+      microRows<DIGITS>(int(to - from), operandsOf(job, b, tile, begin + from, begin + to), codes,
                         s.y + from * kTile, i == 0);
     }
   }
@@ -347,7 +337,7 @@ void computeTile(const Job& job, size_t tile, size_t begin, size_t end, Scratch&
       if (DIGITS == 2) return direct<2, 2>(job, tile, begin, s);
       direct<1, DIGITS>(job, tile, begin, s);
       return direct<1, DIGITS>(job, tile, begin + 1, s);
-    default: return tiled<DIGITS>(job, tile, begin, end, s);
+    default: return panel<DIGITS>(job, tile, begin, end, s);
   }
 }
 
@@ -363,7 +353,7 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-fixed", true, packedBytes, scratchBytes, pack, compute};
+constexpr Path kPath = {"avx512-fixed", true, false, packedBytes, scratchBytes, pack, compute};
 }  // namespace
 
 extern const Path* const kAvx512Fixed;

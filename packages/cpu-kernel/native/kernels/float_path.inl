@@ -87,6 +87,12 @@ void spreadParameters(const WeightView& w, size_t nTile, size_t quad, float* sca
   }
 }
 
+// Whether 16 quads from `quad` on share their scales.
+bool liesInOneGroup(const WeightView& w, size_t quad) {
+  const size_t group = quad / w.quadsPerGroup;
+  return group < w.groups && (quad + kTileQuads - 1) / w.quadsPerGroup == group;
+}
+
 // tile[n][column], where column 16·b + q is the b-th of quad q: with the quads in the lanes, a
 // dword's nibbles come out by shifting alone. storeTransposed puts the columns in order.
 template <class Vec>
@@ -95,8 +101,7 @@ void dequantizeTransposed(const WeightView& w, size_t nTile, size_t quad, FloatS
       reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
   const Vec bias = Vec::broadcast(w.codeBias);
   const size_t group = quad / w.quadsPerGroup;
-  const bool oneGroup =
-      (quad + kTileQuads - 1) / w.quadsPerGroup == group && group < w.groups;
+  const bool oneGroup = liesInOneGroup(w, quad);
   if (!oneGroup) spreadParameters(w, nTile, quad, s.scales, s.zeros);
   const float* scales = w.scales + (nTile * w.groups + group) * kTile;
   const float* zeros = w.zeros + (nTile * w.groups + group) * kTile;
@@ -183,27 +188,34 @@ void storeTransposed(const Job& job, size_t row, size_t tile, const float* y) {
   storeRow<Vec>(job, row, begin, count, ordered);
 }
 
+// Calls f(rows, x, from) for every few rows order[begin + from ..) of a panel, with their packed
+// elements of one block.
+template <class Vec, class F>
+void forMicroRows(const Job& job, size_t block, size_t begin, size_t end, F f) {
+  const float* packed = reinterpret_cast<const float*>(job.packed) + block * job.rows * kTile;
+  const size_t rows = end - begin, steps = (rows + Vec::kMicroRows - 1) / Vec::kMicroRows;
+  for (size_t step = 0; step < steps; step++) {
+    const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
+    const float* x[Vec::kMicroRows];
+    for (size_t i = from; i < to; i++) x[i - from] = packed + job.order[begin + i] * kTile;
+    f(int(to - from), x, from);
+  }
+}
+
 template <class Vec>
 void floatComputeTile(const Job& job, size_t tile, size_t begin, size_t end, FloatScratch& s) {
   const WeightView& w = *job.weight;
-  const float* packed = reinterpret_cast<const float*>(job.packed);
   const size_t blocks = job.transposed ? w.nTiles : w.quads / kTileQuads;
   const size_t rows = end - begin;
-  const size_t steps = (rows + Vec::kMicroRows - 1) / Vec::kMicroRows;
   for (size_t b = 0; b < blocks; b++) {
     if (job.transposed) {
       dequantizeTransposed<Vec>(w, b, tile * kTileQuads, s);
     } else {
       dequantizeForward<Vec>(w, tile, b * kTileQuads, s.tile);
     }
-    for (size_t step = 0; step < steps; step++) {
-      const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-      const float* x[Vec::kMicroRows];
-      for (size_t i = from; i < to; i++) {
-        x[i - from] = packed + (b * job.rows + job.order[begin + i]) * kTile;
-      }
-      floatMicroRows<Vec>(int(to - from), x, s.tile, s.y + from * kTile, b == 0);
-    }
+    forMicroRows<Vec>(job, b, begin, end, [&](int count, const float* const* x, size_t from) {
+      floatMicroRows<Vec>(count, x, s.tile, s.y + from * kTile, b == 0);
+    });
   }
   for (size_t i = 0; i < rows; i++) {
     const float* y = s.y + i * kTile;

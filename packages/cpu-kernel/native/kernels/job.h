@@ -70,6 +70,7 @@ struct Job {
 struct Path {
   const char* name;
   bool wantsExactColumns;  // its results for exceptional columns are to be computed again
+  bool pairsTiles;         // two neighbouring tiles in one call share work
   size_t (*packedBytes)(const WeightView&, bool transposed, size_t rows);
   size_t (*scratchBytes)(const WeightView&, bool transposed);
   // Converts rows [begin, end) of X to the path's own format and classifies them.
@@ -87,6 +88,7 @@ extern const Path* const kAvx2Float;
 extern const Path* const kAvx512Float;
 extern const Path* const kAvx512Fixed;
 extern const Path* const kAvx512BFloat16;
+extern const Path* const kAvx512BFloat16Transposed;
 extern const Path* const kNeonFloat;
 
 }  // namespace w4a16

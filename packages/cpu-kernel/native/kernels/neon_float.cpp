@@ -51,7 +51,7 @@ Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
 
-constexpr Path kPath = {"neon-float32", false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
+constexpr Path kPath = {"neon-float32", false, false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
                         floatCompute<Vec>};
 }  // namespace
 

@@ -64,7 +64,7 @@ Vec fma(Vec a, Vec b, Vec c) {
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
 
-constexpr Path kPath = {"portable-float32", false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
+constexpr Path kPath = {"portable-float32", false, false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
                         floatCompute<Vec>};
 }  // namespace
 

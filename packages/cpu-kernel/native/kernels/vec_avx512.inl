@@ -42,12 +42,35 @@ struct Vec {
     return {_mm512_cvtepi32_ps(_mm512_and_si512(q, _mm512_set1_epi32(15)))};
   }
 
-  // turned[lane][q] = codes[q][lane] for 16 lanes of 16 quads, which lie 32 dwords apart.
+  // turned[lane][q] = codes[q][lane] for 16 lanes of 16 quads, which lie 32 dwords apart: exchanges
+  // neighbours, then pairs, then fours, then eights.
   static void turn(const uint32_t* codes, uint32_t* turned) {
-    const __m512i row = _mm512_mullo_epi32(
-        _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), _mm512_set1_epi32(32));
-    for (size_t lane = 0; lane < 16; lane++) {
-      _mm512_store_si512(turned + lane * 16, _mm512_i32gather_epi32(row, codes + lane, 4));
+    __m512i r[16], t[16];
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(codes + 32 * i);
+#pragma GCC unroll 8
+    for (int i = 0; i < 16; i += 2) {
+      t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+      t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) {
+      r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+      r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+      r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+      r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+    }
+    // r[4a + b] holds, in each of its four 128-bit parts p, lane 4p + b of quads 4a .. 4a + 3.
+#pragma GCC unroll 4
+    for (int b = 0; b < 4; b++) {
+      const __m512i low01 = _mm512_shuffle_i32x4(r[b], r[4 + b], 0x44);
+      const __m512i high01 = _mm512_shuffle_i32x4(r[b], r[4 + b], 0xee);
+      const __m512i low23 = _mm512_shuffle_i32x4(r[8 + b], r[12 + b], 0x44);
+      const __m512i high23 = _mm512_shuffle_i32x4(r[8 + b], r[12 + b], 0xee);
+      _mm512_storeu_si512(turned + (0 + b) * 16, _mm512_shuffle_i32x4(low01, low23, 0x88));
+      _mm512_storeu_si512(turned + (4 + b) * 16, _mm512_shuffle_i32x4(low01, low23, 0xdd));
+      _mm512_storeu_si512(turned + (8 + b) * 16, _mm512_shuffle_i32x4(high01, high23, 0x88));
+      _mm512_storeu_si512(turned + (12 + b) * 16, _mm512_shuffle_i32x4(high01, high23, 0xdd));
     }
   }
 };

@@ -15,6 +15,7 @@ struct Kernel {
   const Path* floating;
   const Path* fixed;
   const Path* bfloat16;
+  const Path* bfloat16Transposed;
   bool supported;  // by this CPU
 };
 

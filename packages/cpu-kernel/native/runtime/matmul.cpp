@@ -159,7 +159,7 @@ class Product {
   void compute(const Job& job, const std::vector<Panel>& panels) {
     const WeightView& w = *job.weight;
     const size_t tiles = job.transposed ? w.quads / kTileQuads : w.nTiles;
-    const size_t perTask = job.rows <= kPairedRows ? 2 : 1;
+    const size_t perTask = path_.pairsTiles || job.rows <= kPairedRows ? 2 : 1;
     const size_t tasks = ceilDiv(tiles, perTask);
     each(tasks * panels.size(), job.rows * w.n * w.k, [&](size_t task, size_t worker) {
       const Panel& panel = panels[task / tasks];

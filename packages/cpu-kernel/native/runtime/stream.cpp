@@ -6,7 +6,6 @@ void Stream::enqueue(std::unique_ptr<Operation> operation) {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     queue_.push_back(std::move(operation));
-    if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
   }
   wake_.notify_one();
 }

@@ -25,8 +25,10 @@ struct Operation {
 
 class Stream {
  public:
-  // `onReport` is called on the stream's thread after each operation that reports.
-  explicit Stream(std::function<void()> onReport) : onReport_(std::move(onReport)) {}
+  // `onReport` is called on the stream's thread after each operation that reports. Throws
+  // std::system_error if the system refuses a thread.
+  explicit Stream(std::function<void()> onReport)
+      : onReport_(std::move(onReport)), thread_([this] { work(); }) {}
   ~Stream() { stop(); }
 
   void enqueue(std::unique_ptr<Operation> operation);
@@ -50,7 +52,7 @@ class Stream {
   std::vector<std::unique_ptr<Operation>> reports_;
   Operation* running_ = nullptr;
   bool stopping_ = false;
-  std::thread thread_;  // started by the first operation
+  std::thread thread_;  // last: it uses all of the above
 };
 
 }  // namespace w4a16

@@ -32,12 +32,17 @@ bool spinUntil(Ready ready) {
 }  // namespace
 
 ThreadPool::ThreadPool(size_t threads) {
-  for (size_t i = 1; i < threads; i++) {
-    workers_.emplace_back([this, i] { work(i); });
+  try {
+    for (size_t i = 1; i < threads; i++) workers_.emplace_back([this, i] { work(i); });
+  } catch (...) {  // the system gives no more threads; those it gave must end first
+    stop();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;

@@ -19,7 +19,8 @@ namespace w4a16 {
 
 class ThreadPool {
  public:
-  // `threads` counts the caller, who takes part in every run.
+  // `threads` counts the caller, who takes part in every run. Throws std::system_error if the system
+  // refuses a thread.
   explicit ThreadPool(size_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -44,6 +45,7 @@ class ThreadPool {
  private:
   using Call = void (*)(void* context, size_t task, size_t worker);
 
+  void stop();
   void dispatch(size_t tasks, Call call, void* context);
   void work(size_t worker);
   void takeTasks(size_t worker);

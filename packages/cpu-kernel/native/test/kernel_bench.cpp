@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
   const size_t n = argc > 3 ? strtoul(argv[3], nullptr, 10) : 4096;
   const size_t k = argc > 4 ? strtoul(argv[4], nullptr, 10) : 4096;
   const size_t g = argc > 5 ? strtoul(argv[5], nullptr, 10) : 128;
+  const Precision precision =
+      argc > 6 && std::string(argv[6]) == "bfloat16" ? Precision::kBFloat16 : Precision::kActivations;
   ThreadPool pool(threads);
   const Weight weight(n, k, g, false, 1);
   PackedWeight packed;
@@ -72,7 +74,7 @@ int main(int argc, char** argv) {
           std::vector<float> y(m * width);
           Workspace workspace;
           std::atomic<bool> aborted{false};
-          Matmul job{&packed.view(), transposed, type, type, Precision::kActivations, m, x.data(),
+          Matmul job{&packed.view(), transposed, type, type, precision, m, x.data(),
                      reduction, y.data(), width, nullptr, type};
           std::vector<double> times, peaks;
           const double macs = double(m) * double(n) * double(k);

@@ -25,6 +25,8 @@ export function expectClose(
   { dtype, scale, tolerance }: Closeness,
 ): void {
   expect(actual.length, "number of elements").toBe(expected.length);
+  // Two that are not finite would agree, and finite operands never give one.
+  expect(expected.every(Number.isFinite), "the oracle is finite").toBe(true);
   const reachable = expected.map((value) => overflow(dtype, value));
   expect(relativeFrobenius(actual, reachable), "relative Frobenius error").toBeLessThanOrEqual(
     roundingBound(dtype, reachable) + tolerance.frobenius,

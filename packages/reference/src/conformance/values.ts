@@ -56,6 +56,8 @@ export function describeValues(suite: Suite): void {
     );
     it("an infinite scale affects its outputs and no others", () =>
       checkInfiniteScale(suite, dtype));
+    it("what was not finite in one call leaves no trace in the next", () =>
+      checkNoTrace(suite, dtype));
     it("overflow of float16 gives infinity", () => checkOverflow(suite, dtype));
     it("one-hot activations give the weight back", () => checkOneHot(suite, dtype));
   });
@@ -115,6 +117,19 @@ function expectPoison(
   const finite = Array.from(poisoned, Number.isFinite);
   expect(finite).toEqual(Array.from(poisoned, (_, i) => !isPoisoned(i)));
   expect(poisoned.filter((_, i) => !isPoisoned(i))).toEqual(clean.filter((_, i) => !isPoisoned(i)));
+}
+
+async function checkNoTrace(suite: Suite, dtype: DType): Promise<void> {
+  const random = seededRandom(10);
+  const poison = randomInt4Weight(random, { ...SHAPE, scale: () => Number.POSITIVE_INFINITY });
+  // N odd and below any tile: what lies behind its edges is left from the call before.
+  const weight = randomInt4Weight(random, { outFeatures: 33, inFeatures: 66, groupSize: 22 });
+  for (const direction of DIRECTIONS) {
+    const before = new Float32Array(M * extents(poison, direction).reduction).fill(Number.NaN);
+    const x = randomNormal(random, 5 * extents(weight, direction).reduction);
+    await multiply(suite, poison, direction, dtype, before);
+    await suite.check({ weight, direction, dtype, m: 5, x });
+  }
 }
 
 async function checkOverflow(suite: Suite, dtype: DType): Promise<void> {

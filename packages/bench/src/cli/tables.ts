@@ -1,0 +1,122 @@
+/** Results as tables on a terminal. */
+import Table from "cli-table3";
+import { CONTENDERS, digits, formatTime, groupRows, ownName, tableOf } from "../report/format.js";
+import type { Machine, Measure, Results, Row } from "../results.js";
+import { isSingle } from "../timing/statistics.js";
+
+/**
+ * Everything a run found.
+ *
+ * @param columns the contenders asked for: those missing stay blank.
+ * @param width of the terminal, in characters: wider tables are drawn in parts.
+ */
+export function renderResults(
+  results: Results,
+  columns: readonly string[],
+  width = Number.POSITIVE_INFINITY,
+): string {
+  const { rows, measures = [], machine } = results;
+  const parts = [renderMachine(machine)];
+  for (const group of groupRows(rows)) {
+    const own = ownName(group.rows[0]!);
+    const others = columns.filter((name) => name !== own);
+    const table = tableOf(group.rows, [own, ...others]);
+    const drawn = splitColumns(table, width).map((part) => draw(part));
+    parts.push(`${group.title}\n${kernels(group.rows)}${drawn.join("\n\n")}`);
+  }
+  if (rows.length > 0) parts.push(legend(rows, columns));
+  if (measures.length > 0) parts.push(renderMeasures(measures));
+  return `${parts.join("\n\n")}\n`;
+}
+
+export function renderMeasures(measures: readonly Measure[]): string {
+  const value = ({ unit }: Measure, number: number) =>
+    unit === "MiB" ? `${digits(number)} MiB` : formatTime(number * (unit === "ms" ? 1000 : 1));
+  const rows = measures.map((measure) => [
+    measure.suite,
+    measure.name,
+    value(measure, measure.median),
+    measure.p10 === measure.p90
+      ? ""
+      : `${value(measure, measure.p10)} – ${value(measure, measure.p90)}`,
+  ]);
+  return draw([["suite", "what", "median", "p10 – p90"], ...rows], 2);
+}
+
+function renderMachine({ cpu, cores, node, platform, peers, ceilings }: Machine): string {
+  const lines = [`${cpu}, ${cores} cores; ${platform}; Node ${node}`];
+  for (const [device, { bytesPerSecond, operationsPerSecond, method }] of Object.entries(
+    ceilings,
+  )) {
+    const rate =
+      operationsPerSecond === null ? "–" : `${digits(operationsPerSecond / 1e9)} GFLOP/s`;
+    lines.push(`floor of ${device}: ${digits(bytesPerSecond / 1e9)} GB/s, ${rate} (${method})`);
+  }
+  for (const [name, settings] of Object.entries(peers)) lines.push(`${name} ${settings}`);
+  return lines.join("\n");
+}
+
+/** The kernels in use, where they are not the same for every M. */
+function kernels(rows: readonly Row[]): string {
+  const names = [...new Set(rows.map((row) => row.kernel))];
+  return names.map((name) => `  kernel: ${name}\n`).join("");
+}
+
+function legend(rows: readonly Row[], columns: readonly string[]): string {
+  const own = ownName(rows[0]!);
+  const names = CONTENDERS.filter(([name]) => name === own || columns.includes(name));
+  const lines = names.map(([, label, meaning]) => `  ${label.padEnd(8)} ${meaning}`);
+  const single = rows.some((row) => Object.values(row.times).some(isSingle));
+  return [
+    `Medians. n× after a time: it takes n times as long as ${own}; "tie": the intervals p10 – p90 overlap.`,
+    ...(single ? ["~n×: one of the two was too slow to repeat and ran once."] : []),
+    "error: relative Frobenius, against float64, before the output is rounded.",
+    ...lines,
+  ].join("\n");
+}
+
+/** Spaces around and between the cells of a column. */
+const GAP = 3;
+
+/** Tables of no more than `width` characters that share the first column. */
+export function splitColumns(table: readonly string[][], width: number): string[][][] {
+  const widths = table[0]!.map((_, i) => GAP + Math.max(...table.map((row) => row[i]!.length)));
+  const parts: number[][] = [];
+  let used = 0;
+  for (let i = 1; i < widths.length; i++) {
+    if (parts.length === 0 || used + widths[i]! > width) {
+      parts.push([0]);
+      used = widths[0]!;
+    }
+    parts.at(-1)!.push(i);
+    used += widths[i]!;
+  }
+  return parts.map((columns) => table.map((row) => columns.map((i) => row[i]!)));
+}
+
+function draw([head, ...rows]: string[][], leftColumns = 0): string {
+  const table = new Table({
+    head: head!,
+    colAligns: head!.map((_, i) => (i < leftColumns ? "left" : "right")),
+    style: { head: [], border: [], compact: true },
+    chars: {
+      top: "",
+      "top-mid": "",
+      "top-left": "",
+      "top-right": "",
+      bottom: "",
+      "bottom-mid": "",
+      "bottom-left": "",
+      "bottom-right": "",
+      left: "",
+      "left-mid": "",
+      mid: "",
+      "mid-mid": "",
+      right: "",
+      "right-mid": "",
+      middle: " ",
+    },
+  });
+  table.push(...rows);
+  return table.toString();
+}

@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { parseResults } from "../src/results.js";
+import { results, row } from "./helpers/results.js";
+
+const parse = (document: unknown) => parseResults("some.json", JSON.stringify(document));
+
+describe("parseResults", () => {
+  it("gives back what was written", () => {
+    const document = results([row(16, { fused: 1 })]);
+    expect(parse(document)).toEqual(document);
+  });
+
+  it.each([
+    ["text", () => parseResults("some.json", "no JSON")],
+    ["null", () => parse(null)],
+    ["another schema", () => parse({ ...results([]), schema: 2 })],
+    ["no rows", () => parse({ ...results([]), rows: undefined })],
+    ["a row without a size", () => parse(results([row(1.5, {})]))],
+    [
+      "an interval that does not hold its median",
+      () => parse(results([{ ...row(1, {}), times: { fused: { median: 1, p10: 2, p90: 3 } } }])),
+    ],
+  ])("refuses %s", (_, act) => {
+    expect(act).toThrow(/some\.json: expected a results document of schema 1/);
+  });
+});

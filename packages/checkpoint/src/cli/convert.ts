@@ -1,0 +1,55 @@
+import { defineCommand } from "citty";
+import { convertCheckpoint, OUTPUT_FORMATS } from "../convert.js";
+import { choiceArgument, listArgument, requireKnownArguments, usageError } from "./arguments.js";
+import { bytes, plural, printable, printJson, withProgress } from "./output.js";
+
+const args = {
+  in: {
+    type: "positional",
+    required: true,
+    description: "quantized checkpoint: file, index or folder",
+  },
+  out: {
+    type: "positional",
+    required: true,
+    description: "the file to write; for onnx, the folder",
+  },
+  to: { type: "string", description: OUTPUT_FORMATS.join(", ") },
+  include: { type: "string", description: "glob of layers; may be repeated (default: all)" },
+  exclude: { type: "string", description: "glob of layers to leave out; may be repeated" },
+  requantize: {
+    type: "boolean",
+    description: "choose new codes where the format would lose real-valued zeros",
+  },
+  json: { type: "boolean", description: "print a report for programs" },
+} as const;
+
+export const convert = defineCommand({
+  meta: { name: "convert", description: "Convert a quantized checkpoint to another format" },
+  args,
+  async run({ args: given, rawArgs }) {
+    requireKnownArguments(args, rawArgs, given._);
+    if (!given.to) throw usageError("--to", OUTPUT_FORMATS.join(", "), "nothing");
+    const to = choiceArgument("to", given.to, OUTPUT_FORMATS);
+    const report = await withProgress(given.json ?? false, (progress, signal) =>
+      convertCheckpoint(given.in, given.out, {
+        to,
+        include: listArgument(rawArgs, "include"),
+        exclude: listArgument(rawArgs, "exclude"),
+        requantize: given.requantize ?? false,
+        signal,
+        onProgress: progress.update,
+      }),
+    );
+    if (given.json) {
+      printJson(report);
+      return;
+    }
+    for (const { name, reason } of report.skipped)
+      console.log(`left out: ${printable(name)}: ${reason}`);
+    console.log(
+      `${plural(report.layers.length, "layer")} to ${to}, ${plural(report.copied, "tensor")} copied: ` +
+        `${bytes(report.inputBytes)} → ${bytes(report.outputBytes)}: ${report.output}`,
+    );
+  },
+});

@@ -1,0 +1,76 @@
+/** Files read by position, so that memory holds what is asked for and no more. */
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { fileError, invalid } from "../errors.js";
+
+export class RandomAccessFile implements AsyncDisposable {
+  #closed = false;
+
+  private constructor(
+    readonly path: string,
+    readonly size: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  static async open(path: string): Promise<RandomAccessFile> {
+    let handle: FileHandle | undefined;
+    try {
+      // Looked at first: opening a named pipe would wait for its writer.
+      if ((await stat(path)).isFile()) {
+        handle = await open(path, "r");
+        return new RandomAccessFile(path, (await handle.stat()).size, handle);
+      }
+    } catch (cause) {
+      await handle?.close();
+      throw fileError(path, cause, "read");
+    }
+    throw notAFile(path);
+  }
+
+  /** `length` bytes from `offset`, in a buffer of their own, so that any typed array can view them. */
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    if (this.#closed) throw this.#closedError();
+    if (offset < 0 || length < 0 || offset + length > this.size) {
+      throw invalid(
+        "W4A16_FILE_UNREADABLE",
+        this.path,
+        `bytes ${offset} to ${offset + length}`,
+        `${this.size} bytes`,
+        "The file is cut off: fetch it again.",
+      );
+    }
+    const bytes = new Uint8Array(length);
+    try {
+      // One read call returns at most 2 GiB.
+      for (let done = 0; done < length; ) {
+        const step = Math.min(length - done, 2 ** 30);
+        const { bytesRead } = await this.handle.read(bytes, done, step, offset + done);
+        if (bytesRead === 0) throw new Error("the file became shorter while it was read");
+        done += bytesRead;
+      }
+    } catch (cause) {
+      throw this.#closed ? this.#closedError() : fileError(this.path, cause, "read");
+    }
+    return bytes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.handle.close();
+  }
+
+  #closedError() {
+    return invalid(
+      "W4A16_FILE_UNREADABLE",
+      this.path,
+      "an open checkpoint",
+      "a closed one",
+      "Await what it gives before it is closed: `return await loadLinear(…)` in a function with `await using`.",
+    );
+  }
+}
+
+/** The error for a folder, a pipe or a device where a file should be. */
+export function notAFile(path: string) {
+  return invalid("W4A16_FILE_UNREADABLE", path, "a file", "something else", "Check the path.");
+}

@@ -1,0 +1,36 @@
+/** Matrices that are not quantized: what `quantize` takes. */
+import { CheckpointError, clip } from "../errors.js";
+import { isFloatDType } from "../floats.js";
+import type { TensorInfo, TensorStore } from "../store.js";
+import type { LinearLayer } from "./types.js";
+
+/** Every float matrix that no quantized layer owns. */
+export function readFloatLayers(store: TensorStore, owned: ReadonlySet<string>): LinearLayer[] {
+  return [...store.tensors.values()]
+    .filter(({ name, dtype, shape }) => {
+      const matrix = shape.length === 2 && shape.every((size) => size > 0);
+      return matrix && isFloatDType(dtype) && !owned.has(name);
+    })
+    .map(describe);
+}
+
+function describe({ name, dtype, shape, byteLength }: TensorInfo): LinearLayer {
+  const [outFeatures, inFeatures] = shape as [number, number];
+  return {
+    name: name.replace(/\.weight$/, ""),
+    format: "float",
+    outFeatures,
+    inFeatures,
+    byteLength,
+    tensors: [name],
+    load: async () => {
+      throw new CheckpointError({
+        code: "W4A16_NOT_QUANTIZED",
+        subject: clip(name),
+        expected: "a quantized layer",
+        received: dtype,
+        fix: "Quantize the checkpoint first: w4a16 quantize IN OUT.",
+      });
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/** Layers as MLX saves them: `weight` (U32 [N, K/8]), `scales` and `biases` [N, K/G]. */
+import { biasesToZeros, fromMlx, transposeFloats } from "@w4a16/packing";
+import { clip, invalid } from "../errors.js";
+import type { TensorStore } from "../store.js";
+import { blankConstantGroups } from "./constant-groups.js";
+import { FLOATS, LayerFields } from "./fields.js";
+import type { LinearLayer } from "./types.js";
+
+const FIELDS = ["weight", "scales", "biases"];
+
+/** The layers that have a packed `weight` with `scales` and `biases`. */
+export function readMlxLayers(store: TensorStore): LinearLayer[] {
+  return [...store.tensors.values()]
+    .filter(({ name, dtype }) => dtype === "U32" && name.endsWith(".weight"))
+    .map(({ name }) => new LayerFields(store, name.slice(0, -7)))
+    .filter((fields) => fields.has("scales") && fields.has("biases"))
+    .map(describe);
+}
+
+function describe(fields: LayerFields): LinearLayer {
+  const [n, words] = fields.require("weight", ["U32"], [null, null]) as [number, number];
+  const [, groups] = fields.require("scales", FLOATS, [n, null]) as [number, number];
+  fields.require("biases", FLOATS, [n, groups]);
+  const k = 8 * words;
+  const groupSize = k / groups;
+  // MLX's widths share the layout of words; only 4 bits give it a group size it has.
+  if (n < 1 || ![32, 64, 128].includes(groupSize)) {
+    throw invalid(
+      "W4A16_INVALID_CHECKPOINT",
+      `layer ${clip(fields.name)}`,
+      "4-bit MLX weights in groups of 32, 64 or 128",
+      `groups of ${groupSize} if it had 4 bits`,
+      "Quantize the model to 4 bits.",
+    );
+  }
+  const shape = { outFeatures: n, inFeatures: k };
+  return {
+    name: fields.name,
+    format: "mlx",
+    ...shape,
+    groupSize,
+    byteLength: fields.byteLength(FIELDS),
+    tensors: fields.keys(FIELDS),
+    load: async () => {
+      const scales = transposeFloats(await fields.floats("scales"), n, groups);
+      const biases = transposeFloats(await fields.floats("biases"), n, groups);
+      const packed = fromMlx(await fields.words("weight"), shape);
+      blankConstantGroups(packed, scales, biases, shape);
+      const zeros = biasesToZeros(biases, scales);
+      return { weight: { ...shape, groupSize, signed: false, packed, scales, zeros } };
+    },
+  };
+}

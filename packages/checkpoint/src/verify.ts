@@ -1,0 +1,131 @@
+/** Compares a checkpoint with the one it was made from. */
+import { dequantize, requireOptions } from "@w4a16/core";
+import { type Checkpoint, openCheckpoint } from "./checkpoint.js";
+import { readFloats } from "./floats.js";
+import type { LinearLayer } from "./linear/types.js";
+import { weightError } from "./write/error.js";
+
+export interface VerifyOptions {
+  readonly against: string;
+  /** Largest relative error (Frobenius) of a layer. Default 0.2. */
+  readonly maxError?: number | undefined;
+  readonly onProgress?:
+    | ((progress: { done: number; total: number; name: string }) => void)
+    | undefined;
+}
+
+export interface LayerCheck {
+  readonly name: string;
+  /** ‖W − W₀‖ / ‖W₀‖; absent where there is nothing to compare. */
+  readonly relative?: number | undefined;
+  readonly largest?: number | undefined;
+  /** Why it fails; absent if it does not. */
+  readonly problem?: string | undefined;
+}
+
+export interface VerifyReport {
+  readonly file: string;
+  readonly against: string;
+  readonly maxError: number;
+  readonly layers: readonly LayerCheck[];
+  /** Tensors that are the same, byte for byte. */
+  readonly identical: number;
+  /** Other tensors that differ, or are in one of the two only. */
+  readonly problems: ReadonlyArray<{ readonly name: string; readonly problem: string }>;
+  readonly ok: boolean;
+}
+
+/**
+ * Dequantizes every quantized layer of `file` and compares it with the original's,
+ * float or quantized; all other tensors must be the same bytes.
+ *
+ * @throws CheckpointError if either cannot be read; differences are in the report.
+ */
+export async function verifyCheckpoint(
+  file: string,
+  options: VerifyOptions,
+): Promise<VerifyReport> {
+  requireOptions("options", options, ["against", "maxError", "onProgress"]);
+  const maxError = options.maxError ?? 0.2;
+  await using checked = await openCheckpoint(file);
+  await using original = await openCheckpoint(options.against);
+  const quantized = [...checked.layers.values()].filter(({ format }) => format !== "float");
+  const layers: LayerCheck[] = [];
+  for (const layer of quantized) {
+    layers.push(await checkLayer(layer, original, maxError));
+    options.onProgress?.({ done: layers.length, total: quantized.length, name: layer.name });
+  }
+  const { identical, problems } = await checkOthers(checked, original);
+  const ok = problems.length === 0 && layers.every(({ problem }) => problem === undefined);
+  return { file, against: options.against, maxError, layers, identical, problems, ok };
+}
+
+async function checkLayer(
+  layer: LinearLayer,
+  original: Checkpoint,
+  maxError: number,
+): Promise<LayerCheck> {
+  const { name } = layer;
+  const source = original.layers.get(name);
+  if (!source) return { name, problem: "not in the original" };
+  if (source.outFeatures !== layer.outFeatures || source.inFeatures !== layer.inFeatures) {
+    const [theirs, ours] = [source, layer].map((l) => `[${l.outFeatures}, ${l.inFeatures}]`);
+    return { name, problem: `shape ${ours}, the original's is ${theirs}` };
+  }
+  const { weight, order } = await layer.load();
+  const values = await originalValues(source, original);
+  // An act-order layer has its in-features in an order of its own.
+  const { relative, largest } = weightError(weight, order ? gather(values, order) : values);
+  if (relative <= maxError) return { name, relative, largest };
+  return { name, relative, largest, problem: `relative error above ${maxError}` };
+}
+
+/** The original's values [N, K], its in-features in the order of the activations. */
+async function originalValues(source: LinearLayer, { store }: Checkpoint): Promise<Float32Array> {
+  if (source.format === "float") return readFloats(store, source.tensors[0]!);
+  const { weight, order } = await source.load();
+  const values = dequantize(weight);
+  if (!order) return values;
+  const inverse = new Uint32Array(order.length);
+  for (const [i, k] of order.entries()) inverse[k] = i;
+  return gather(values, inverse);
+}
+
+/** Rows of as many values as `order` has: value i of each becomes value order[i]. */
+function gather(values: Float32Array, order: Uint32Array): Float32Array {
+  const k = order.length;
+  return values.map((_, i) => values[i - (i % k) + order[i % k]!]!);
+}
+
+/** Tensors that no quantized layer of either side owns. */
+async function checkOthers(checked: Checkpoint, original: Checkpoint) {
+  const owned = ownedBy(checked);
+  const sources = ownedBy(original);
+  const made = new Set([...checked.layers.values()].map(({ name }) => name));
+  const problems: Array<{ name: string; problem: string }> = [];
+  let identical = 0;
+  for (const [name, info] of checked.store.tensors) {
+    if (owned.has(name)) continue;
+    const other = original.store.tensors.get(name);
+    if (!other) problems.push({ name, problem: "not in the original" });
+    else if (info.dtype !== other.dtype || `${info.shape}` !== `${other.shape}`) {
+      problems.push({ name, problem: "another dtype or shape than the original" });
+    } else {
+      const [a, b] = await Promise.all([checked.store.read(name), original.store.read(name)]);
+      if (Buffer.compare(a, b) === 0) identical++;
+      else problems.push({ name, problem: "other bytes than the original" });
+    }
+  }
+  for (const name of original.store.tensors.keys()) {
+    if (checked.store.tensors.has(name) || sources.has(name)) continue;
+    if (!made.has(name.replace(/\.weight$/, "")) && !made.has(name)) {
+      problems.push({ name, problem: "missing: the original has it" });
+    }
+  }
+  return { identical, problems };
+}
+
+function ownedBy({ layers }: Checkpoint): Set<string> {
+  const quantized = [...layers.values()].filter(({ format }) => format !== "float");
+  return new Set(quantized.flatMap(({ tensors }) => tensors));
+}

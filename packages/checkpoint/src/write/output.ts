@@ -1,0 +1,129 @@
+/** What `quantize` and `convert` share: the output formats, and the tensors copied as they are. */
+import { realpath, stat } from "node:fs/promises";
+import type { Int4Weight } from "@w4a16/core";
+import { CheckpointError } from "../errors.js";
+import { layoutGguf } from "../gguf/encode.js";
+import { ggufTypeNumber } from "../gguf/types.js";
+import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
+import { hqqBytes, hqqSpecs } from "../linear/hqq.js";
+import { w4a16Bytes, w4a16Metadata, w4a16Specs } from "../linear/w4a16.js";
+import { type FileLayout, layoutSafetensors, type TensorSpec } from "../safetensors/encode.js";
+import { DTYPE_BITS } from "../safetensors/header.js";
+import type { TensorInfo, TensorStore } from "../store.js";
+import { fitWeight, type Requirements } from "./fit.js";
+
+/** Formats of whole checkpoints in one file. */
+export type FileFormat = "w4a16" | "hqq" | "q4_0" | "q4_1";
+
+export interface WeightShape {
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  readonly groupSize: number;
+  readonly signed: boolean;
+}
+
+interface OutputFormat {
+  /** What a weight must be like. */
+  readonly requirements: Requirements;
+  specs(name: string, shape: WeightShape): TensorSpec[];
+  /** The bytes of these tensors, of a weight that meets the requirements. */
+  bytes(weight: Int4Weight): Uint8Array[];
+  /** Whether a tensor of this dtype can be copied along. */
+  holds(dtype: string): boolean;
+  layout(tensors: TensorSpec[], layers: ReadonlyMap<string, WeightShape>): FileLayout;
+}
+
+const safetensors = {
+  holds: (dtype: string) => Object.hasOwn(DTYPE_BITS, dtype),
+};
+
+const gguf = (dtype: "Q4_0" | "Q4_1"): OutputFormat => ({
+  requirements: {
+    format: dtype.toLowerCase(),
+    signed: false,
+    groupSize: 32,
+    zeros: dtype === "Q4_0" ? "eight" : "real",
+  },
+  specs: (name, shape) => ggufSpecs(name, dtype, shape),
+  bytes: (weight) => ggufBytes(weight, dtype),
+  holds: (copied) => ggufTypeNumber(copied) !== undefined,
+  layout: (tensors) => layoutGguf(tensors, {}),
+});
+
+export const FILE_FORMATS: Readonly<Record<FileFormat, OutputFormat>> = {
+  w4a16: {
+    requirements: { format: "w4a16", zeros: "real" },
+    specs: w4a16Specs,
+    bytes: w4a16Bytes,
+    ...safetensors,
+    layout: (tensors, layers) => {
+      const entries = [...layers].map(
+        ([name, { signed, groupSize }]) => [name, { signed, groupSize }] as const,
+      );
+      return layoutSafetensors(tensors, w4a16Metadata(new Map(entries)));
+    },
+  },
+  hqq: {
+    requirements: { format: "hqq", signed: false, zeros: "real" },
+    specs: hqqSpecs,
+    bytes: hqqBytes,
+    ...safetensors,
+    layout: (tensors) => layoutSafetensors(tensors, { format: "pt" }),
+  },
+  q4_0: gguf("Q4_0"),
+  q4_1: gguf("Q4_1"),
+};
+
+/** A weight as a format wants it. */
+export function encodeWeight(
+  format: FileFormat,
+  name: string,
+  weight: Int4Weight,
+  requantize: boolean,
+): Uint8Array[] {
+  const { requirements, bytes } = FILE_FORMATS[format];
+  return bytes(fitWeight(name, weight, requirements, requantize));
+}
+
+/** A tensor that goes to the output as it is. */
+export function copyItem(store: TensorStore, { name, dtype, shape }: TensorInfo) {
+  return {
+    name: `copy ${name}`,
+    tensors: [{ name, dtype, shape }],
+    produce: async () => ({ bytes: [await store.read(name)], note: null }),
+  };
+}
+
+/** What identifies the input of a run: a changed file must not be continued. */
+export async function fingerprint(store: TensorStore, settings: object): Promise<string> {
+  const files = await Promise.all(
+    store.files.map(async (file) => {
+      const { size, mtimeMs } = await stat(file);
+      return [file, size, mtimeMs];
+    }),
+  );
+  return JSON.stringify({ files, settings });
+}
+
+/** Refuses an output that is one of the inputs. */
+export async function requireOtherFile(store: TensorStore, out: string): Promise<void> {
+  const target = await realpath(out).catch(() => undefined);
+  if (target === undefined) return;
+  for (const file of store.files) {
+    if ((await realpath(file)) !== target) continue;
+    throw new CheckpointError({
+      code: "W4A16_OUTPUT_IS_INPUT",
+      subject: out,
+      expected: "an output beside the input",
+      received: "the input itself",
+      fix: "Name another output file; the input is never changed.",
+    });
+  }
+}
+
+/** Bytes of all tensors whose size is known. */
+export function totalBytes(store: TensorStore): number {
+  let total = 0;
+  for (const { byteLength } of store.tensors.values()) total += byteLength || 0;
+  return total;
+}

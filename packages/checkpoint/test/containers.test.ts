@@ -1,0 +1,187 @@
+/** Strict JSON, and containers at their edges. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { randomNormal, seededRandom } from "@w4a16/reference/testing";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  convertCheckpoint,
+  loadLinear,
+  openCheckpoint,
+  quantizeCheckpoint,
+  verifyCheckpoint,
+} from "../src/index.js";
+import { parseStrictJson } from "../src/io/strict-json.js";
+import { w4a16Bytes, w4a16Metadata, w4a16Specs } from "../src/linear/w4a16.js";
+import {
+  floatTensor,
+  ggufBytes,
+  halfWeight,
+  safetensorsBytes,
+  temporaryFolder,
+  tensor,
+  write,
+} from "./support.js";
+
+const folder = temporaryFolder();
+const options = { subject: "test", code: "W4A16_INVALID_JSON" } as const;
+
+describe("strict JSON", () => {
+  test("reads what JSON.stringify writes", () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue({ maxDepth: 8 }),
+        fc.integer({ min: 0, max: 2 }),
+        (value, indent) => {
+          const text = JSON.stringify(value, null, indent);
+          expect(parseStrictJson(text, options)).toEqual(JSON.parse(text));
+        },
+      ),
+    );
+  });
+
+  test("never does more than throw a typed error", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom(...'{}[]":,\\u0a1 ') }), (text) => {
+        let result: unknown;
+        try {
+          result = parseStrictJson(text, options);
+        } catch (error) {
+          expect(error).toMatchObject({ code: "W4A16_INVALID_JSON" });
+          return;
+        }
+        expect(result).toEqual(JSON.parse(text));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test.each([
+    ['{"a":1,"b":{"a":2},"a":3}', /a twice/],
+    ['{"a":1,"\\u0061":3}', /a twice/],
+    ["[[[[1]]]]", /nesting of at most 3/],
+    ['{"a":', /well-formed/],
+  ])("%s", (text, message) => {
+    expect(() => parseStrictJson(text, { ...options, maxDepth: 3 })).toThrow(message);
+  });
+
+  test("bytes that are no UTF-8", () => {
+    expect(() => parseStrictJson(Uint8Array.of(0x22, 0xff, 0x22), options)).toThrow(/UTF-8/);
+  });
+});
+
+test("a GGUF header longer than the first read", async () => {
+  const long = Object.fromEntries(
+    Array.from({ length: 40 }, (_, i) => [`key${i}`, "x".repeat(60_000)]),
+  );
+  const values = Float32Array.of(1, 2, 3, 4);
+  const path = write(
+    folder,
+    "long.gguf",
+    ggufBytes([tensor("a.weight", "F32", [2, 2], values)], long),
+  );
+  await using checkpoint = await openCheckpoint(path);
+  expect(checkpoint.store.metadata.get("key39")).toBe("x".repeat(60_000));
+  const bytes = await checkpoint.store.read("a.weight");
+  expect(new Float32Array(bytes.buffer)).toEqual(values);
+});
+
+describe("our own format", () => {
+  const shape = { outFeatures: 8, inFeatures: 64, groupSize: 32 };
+  const weight = { ...halfWeight(1, shape), signed: true };
+  const file = (name: string, metadata: Record<string, string>) => {
+    const specs = w4a16Specs("a", shape);
+    const data = w4a16Bytes(weight);
+    const tensors = specs.map((spec, i) => ({ ...spec, data: data[i]! }));
+    return write(folder, name, safetensorsBytes(tensors, metadata));
+  };
+  const metadata = w4a16Metadata(new Map([["a", { signed: true, groupSize: 32 }]]));
+
+  test("keeps signed codes, also through a conversion", async () => {
+    const path = file("signed.safetensors", metadata);
+    const copy = join(folder, "signed-copy.safetensors");
+    await convertCheckpoint(path, copy, { to: "w4a16" });
+    for (const each of [path, copy]) {
+      await using checkpoint = await openCheckpoint(each);
+      expect(await loadLinear(checkpoint, "a")).toEqual(weight);
+    }
+  });
+
+  test.each([
+    ["another version", { ...metadata, "w4a16.version": "2" }, /w4a16\.version.*newer w4a16/],
+    ["no list of layers", { "w4a16.version": "1" }, /w4a16\.layers/],
+    [
+      "a layer that is not there",
+      w4a16Metadata(new Map([["b", { signed: true, groupSize: 32 }]])),
+      /b\.packed/,
+    ],
+    [
+      "another group size",
+      w4a16Metadata(new Map([["a", { signed: true, groupSize: 64 }]])),
+      /groupSize 32/,
+    ],
+  ])("%s is refused", async (name, changed, message) => {
+    await expect(openCheckpoint(file(`${name}.safetensors`, changed))).rejects.toThrow(message);
+  });
+});
+
+test("a result that is awaited after closing says so", async () => {
+  const path = write(
+    folder,
+    "closed.safetensors",
+    safetensorsBytes([floatTensor("a.weight", [2, 2], new Float32Array(4))]),
+  );
+  const checkpoint = await openCheckpoint(path);
+  await checkpoint.close();
+  await checkpoint.close();
+  await expect(checkpoint.store.read("a.weight")).rejects.toThrow(/a closed one.*return await/);
+});
+
+test("shards of a model quantize to the file that the whole model does", async () => {
+  const sharded = join(folder, "sharded");
+  mkdirSync(sharded);
+  const random = seededRandom(9);
+  const tensors = ["a", "b"].map((name) =>
+    floatTensor(`${name}.weight`, [16, 64], randomNormal(random, 1024), "BF16"),
+  );
+  const weight_map: Record<string, string> = {};
+  for (const [i, each] of tensors.entries()) {
+    const shard = `model-0000${i + 1}-of-00002.safetensors`;
+    write(sharded, shard, safetensorsBytes([each]));
+    weight_map[each.name] = shard;
+  }
+  write(sharded, "model.safetensors.index.json", JSON.stringify({ weight_map }));
+  const whole = write(folder, "whole.safetensors", safetensorsBytes(tensors));
+  const outputs = [join(folder, "from-shards"), join(folder, "from-whole")] as const;
+  await quantizeCheckpoint(sharded, outputs[0]);
+  await quantizeCheckpoint(whole, outputs[1]);
+  expect(readFileSync(outputs[0])).toEqual(readFileSync(outputs[1]));
+  expect((await verifyCheckpoint(outputs[0], { against: sharded })).ok).toBe(true);
+});
+
+test.skipIf(process.platform === "win32")(
+  "a named pipe is no checkpoint, and nobody waits for it",
+  async () => {
+    const pipe = join(folder, "pipe.safetensors");
+    execFileSync("mkfifo", [pipe]);
+    await expect(openCheckpoint(pipe)).rejects.toThrow(/a file.*W4A16_FILE_UNREADABLE/);
+  },
+);
+
+test("layers whose names are no file names get some, no two the same", async () => {
+  const names = ["../up", "a/b", "a_b", "A_B", "."];
+  const shape = { outFeatures: 8, inFeatures: 32, groupSize: 32 };
+  const weight = halfWeight(1, shape);
+  const tensors = names.flatMap((name) => {
+    const data = w4a16Bytes(weight);
+    return w4a16Specs(name, shape).map((spec, i) => ({ ...spec, data: data[i]! }));
+  });
+  const entries = names.map((name) => [name, { signed: false, groupSize: 32 }] as const);
+  const bytes = safetensorsBytes(tensors, w4a16Metadata(new Map(entries)));
+  const models = join(folder, "models");
+  await convertCheckpoint(write(folder, "names.safetensors", bytes), models, { to: "onnx" });
+  expect(readdirSync(models).sort()).toEqual(
+    ["A_B-3.onnx", "__up.onnx", "_.onnx", "a_b-2.onnx", "a_b.onnx"].sort(),
+  );
+});

@@ -1,0 +1,109 @@
+/** Interrupted runs: what they leave, and how they continue. */
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { randomNormal, seededRandom } from "@w4a16/reference/testing";
+import { beforeEach, expect, test } from "vitest";
+import { quantizeCheckpoint } from "../src/index.js";
+import { floatTensor, safetensorsBytes, temporaryFolder, write } from "./support.js";
+
+const folder = temporaryFolder();
+const output = join(folder, "out.safetensors");
+const partial = `${output}.w4a16-partial`;
+const journal = `${output}.w4a16-journal`;
+const random = seededRandom(3);
+const names = ["a", "b", "c", "d"];
+const input = write(
+  folder,
+  "in.safetensors",
+  safetensorsBytes(
+    names.map((name) => floatTensor(`${name}.weight`, [64, 128], randomNormal(random, 64 * 128))),
+  ),
+);
+const inputBytes = readFileSync(input);
+await quantizeCheckpoint(input, output);
+const expected = readFileSync(output);
+
+/** Runs until `layers` are finished. */
+async function interrupt(layers: number): Promise<void> {
+  const controller = new AbortController();
+  const run = quantizeCheckpoint(input, output, {
+    signal: controller.signal,
+    onProgress: ({ done, total }) => {
+      if (done / total >= layers / names.length) controller.abort();
+    },
+  });
+  await expect(run).rejects.toThrow(/W4A16_ABORTED/);
+}
+
+beforeEach(() => {
+  writeFileSync(output, "older output");
+});
+
+test("leaves the input and the older output intact, and continues", async () => {
+  await interrupt(2);
+  expect(readFileSync(input)).toEqual(inputBytes);
+  expect(readFileSync(output, "utf8")).toBe("older output");
+  const { resumed, layers } = await quantizeCheckpoint(input, output);
+  expect(resumed).toBeGreaterThanOrEqual(1);
+  expect(resumed).toBeLessThan(4);
+  expect(layers.map(({ name }) => name)).toEqual(names);
+  expect(readFileSync(output)).toEqual(expected);
+  expect(readdirSync(folder).sort()).toEqual(["in.safetensors", "out.safetensors"]);
+});
+
+test("does again what a crash damaged", async () => {
+  await interrupt(3);
+  const bytes = readFileSync(partial);
+  bytes.fill(0, bytes.length / 4);
+  writeFileSync(partial, bytes);
+  writeFileSync(journal, `${readFileSync(journal, "utf8")}{"name":"d","ha`);
+  await quantizeCheckpoint(input, output);
+  expect(readFileSync(output)).toEqual(expected);
+});
+
+test("starts again with other settings, or another input", async () => {
+  await interrupt(2);
+  const { resumed } = await quantizeCheckpoint(input, output, { groupSize: 32 });
+  expect(resumed).toBe(0);
+  await interrupt(2);
+  copyFileSync(input, `${input}.copy`);
+  const other = await quantizeCheckpoint(`${input}.copy`, output);
+  expect(other.resumed).toBe(0);
+  expect(readFileSync(output)).toEqual(expected);
+});
+
+test("an output that another process is writing is left alone", async () => {
+  // The parent of the test process runs as long as the test does.
+  writeFileSync(journal, `${JSON.stringify({ key: "theirs", pid: process.ppid })}\n`);
+  await expect(quantizeCheckpoint(input, output)).rejects.toThrow(/W4A16_OUTPUT_BUSY/);
+  expect(readFileSync(output, "utf8")).toBe("older output");
+  // A process that is gone holds nothing.
+  writeFileSync(journal, `${JSON.stringify({ key: "theirs", pid: 2 ** 22 + 1 })}\n`);
+  await quantizeCheckpoint(input, output);
+  expect(existsSync(journal)).toBe(false);
+});
+
+test("of two runs of one process on one output, one is refused", async () => {
+  // Either may come first: both have their input to open.
+  const runs = [quantizeCheckpoint(input, output), quantizeCheckpoint(input, output)];
+  const [refused, ...others] = (await Promise.allSettled(runs)).filter(
+    (run) => run.status === "rejected",
+  );
+  expect(others).toEqual([]);
+  expect(refused?.reason).toMatchObject({ code: "W4A16_OUTPUT_BUSY" });
+  expect(readFileSync(output)).toEqual(expected);
+});
+
+test("a weight that is not finite is named, and the older output stays", async () => {
+  const values = new Float32Array(64 * 128);
+  values[130] = Number.NaN;
+  const damaged = write(
+    folder,
+    "nan.safetensors",
+    safetensorsBytes([floatTensor("x.weight", [64, 128], values)]),
+  );
+  await expect(quantizeCheckpoint(damaged, output)).rejects.toThrow(
+    /layer x: weight\[130\].*NaN.*W4A16_NON_FINITE_WEIGHT/,
+  );
+  expect(readFileSync(output, "utf8")).toBe("older output");
+});

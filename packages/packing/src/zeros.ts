@@ -1,0 +1,110 @@
+/**
+ * Zero points in the forms that other formats give them: whole numbers packed
+ * eight to a word, or a bias (offset − zero)·scale.
+ */
+import { ArgumentError } from "./errors.js";
+import { requireMultiple, requireParameters, requireWords } from "./linear.js";
+
+/** Shape of parameters [groups, N]. */
+export interface ZerosShape {
+  /** K/G, groups along a row of the weight. */
+  readonly groups: number;
+  /** N. */
+  readonly outFeatures: number;
+}
+
+/**
+ * Checks that a format that holds only whole zeros of `lowest` to 15 holds these.
+ * Throws `W4A16_LOSSY_ZERO`.
+ */
+export function requireWholeZeros(
+  zeros: Float32Array,
+  layout: string,
+  lowest = 0,
+  highest = 15,
+): void {
+  for (let i = 0; i < zeros.length; i++) {
+    const zero = zeros[i]!;
+    if (zero >= lowest && zero <= highest && Number.isInteger(zero)) continue;
+    throw new ArgumentError({
+      code: "W4A16_LOSSY_ZERO",
+      subject: `zeros[${i}]`,
+      expected:
+        lowest === highest
+          ? `${lowest}, the only zero ${layout} has`
+          : `a whole number from ${lowest} to ${highest}, all that ${layout} holds`,
+      received: String(zero),
+      fix: "Convert to a format with real zeros, or ask to requantize, which changes the codes.",
+    });
+  }
+}
+
+/** Packs whole zeros [groups, N] eight to a word, [groups, N/8], zero n in nibble n mod 8. */
+export function packZeros(zeros: Float32Array, shape: ZerosShape, layout: string): Int32Array {
+  const { groups, outFeatures } = shape;
+  requireMultiple("outFeatures", outFeatures, 8, layout);
+  requireParameters("zeros", zeros, groups * outFeatures, "[groups, outFeatures]");
+  requireWholeZeros(zeros, layout);
+  const words = new Int32Array(zeros.length / 8);
+  for (let i = 0; i < zeros.length; i++) words[i >> 3]! |= zeros[i]! << (4 * (i & 7));
+  return words;
+}
+
+/** The inverse of {@link packZeros}. */
+export function unpackZeros(
+  words: Int32Array | Uint32Array,
+  shape: ZerosShape,
+  layout: string,
+): Float32Array {
+  const { groups, outFeatures } = shape;
+  requireMultiple("outFeatures", outFeatures, 8, layout);
+  const checked = requireWords(words, (groups * outFeatures) / 8, "[groups, outFeatures/8]");
+  const zeros = new Float32Array(groups * outFeatures);
+  for (let i = 0; i < zeros.length; i++) zeros[i] = (checked[i >> 3]! >>> (4 * (i & 7))) & 15;
+  return zeros;
+}
+
+/**
+ * The biases b = (offset − zero)·scale of formats that compute
+ * (code − offset)·scale + b. One rounding, to float32.
+ */
+export function zerosToBiases(
+  zeros: Float32Array,
+  scales: Float32Array,
+  offset: 0 | 8 = 0,
+): Float32Array {
+  requireParameters("zeros", zeros, scales.length, "as many as scales");
+  const biases = new Float32Array(zeros.length);
+  for (let i = 0; i < zeros.length; i++) biases[i] = (offset - zeros[i]!) * scales[i]!;
+  return biases;
+}
+
+/**
+ * The zeros of formats that store biases: offset − b/scale, one rounding to
+ * float32. Throws `W4A16_LOSSY_ZERO` where the scale is 0 and the bias is not,
+ * a constant that no zero can express.
+ */
+export function biasesToZeros(
+  biases: Float32Array,
+  scales: Float32Array,
+  offset: 0 | 8 = 0,
+): Float32Array {
+  requireParameters("biases", biases, scales.length, "as many as scales");
+  const zeros = new Float32Array(biases.length);
+  for (let i = 0; i < biases.length; i++) {
+    if (biases[i] === 0) zeros[i] = offset;
+    else if (scales[i] !== 0) zeros[i] = offset - biases[i]! / scales[i]!;
+    else throwConstantGroup(i, biases[i]!);
+  }
+  return zeros;
+}
+
+function throwConstantGroup(index: number, bias: number): never {
+  throw new ArgumentError({
+    code: "W4A16_LOSSY_ZERO",
+    subject: `biases[${index}]`,
+    expected: "0 where the scale is 0",
+    received: String(bias),
+    fix: "Give the group a scale other than 0: codes 1 and zero 0 with the bias as scale.",
+  });
+}
