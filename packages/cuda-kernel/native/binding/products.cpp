@@ -1,0 +1,86 @@
+#include "../kernels/sm80/tiles.hpp"
+#include "addon.hpp"
+
+namespace w4a16::binding {
+namespace {
+
+DataType dataType(const Napi::CallbackInfo& info, size_t i) {
+  const int64_t value = count(info, i);
+  if (value > 2) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no data type");
+  return static_cast<DataType>(value);
+}
+
+// device, N, K, groupSize, signed, kept type, codes, scales, zeros
+Napi::Value loadWeight(const Napi::CallbackInfo& info) {
+  const int64_t N = count(info, 1), K = count(info, 2), groupSize = count(info, 3);
+  if (N < 1 || K < 2 || K % 2 || groupSize < 1 || K % groupSize || N > INT32_MAX || K > INT32_MAX) throw RuntimeError("NATIVE_FAILURE", "a weight of no valid shape");
+  const size_t parameters = static_cast<size_t>(K / groupSize * N) * 4;
+  const uint8_t* codes = bytes(info, 6, static_cast<size_t>(K / 2 * N)).data;
+  const auto* scales = reinterpret_cast<const float*>(bytes(info, 7, parameters).data);
+  const auto* zeros = reinterpret_cast<const float*>(bytes(info, 8, parameters).data);
+  return Napi::Number::New(info.Env(), deviceOf(info)->loadWeight(N, K, groupSize, flag(info, 4), dataType(info, 5), codes, scales, zeros));
+}
+
+// device, weight
+Napi::Value freeWeight(const Napi::CallbackInfo& info) {
+  deviceOf(info)->freeWeight(id(info, 1));
+  return info.Env().Undefined();
+}
+
+// The call's numbers: weight, transposed, M, x…, out…, bias…, dense; an operand is buffer, offset, stride, type.
+struct Call {
+  const double* numbers;
+  int64_t at(size_t i) const { return toCount(numbers[i], i); }
+  Operand operand(size_t i) const {
+    const int64_t type = at(i + 3);
+    if (type > 2) throw RuntimeError("NATIVE_FAILURE", "an operand of no data type");
+    return {static_cast<Id>(at(i)), static_cast<size_t>(at(i + 1)), at(i + 2), static_cast<DataType>(type)};
+  }
+};
+
+// device; the rest in the call's numbers
+Napi::Value matmul(const Napi::CallbackInfo& info) {
+  const Addon* addon = info.Env().GetInstanceData<Addon>();
+  const Id device = id(info, 0);
+  const Call call{addon->call(device)};
+  addon->device(device)->matmul(static_cast<Id>(call.at(0)), call.at(1) != 0, call.at(2), call.operand(3), call.operand(7), call.operand(11),
+                                call.at(15) != 0 ? Strategy::Dequantize : Strategy::Fused);
+  return info.Env().Undefined();
+}
+
+// device, weight, type, buffer
+Napi::Value dequantize(const Napi::CallbackInfo& info) {
+  deviceOf(info)->dequantize(id(info, 1), dataType(info, 2), id(info, 3));
+  return info.Env().Undefined();
+}
+
+// device, weight, transposed, M, x type → which kernel a product would use
+Napi::Value choose(const Napi::CallbackInfo& info) {
+  const DataType type = dataType(info, 4);
+  Napi::Object result = Napi::Object::New(info.Env());
+  if (type == DataType::Float32) {
+    result.Set("kernel", "simt-float32");
+    return result;
+  }
+  const heuristics::Choice choice = deviceOf(info)->choose(id(info, 1), flag(info, 2), count(info, 3), type);
+  if (choice.tile < 0) throw RuntimeError("NATIVE_FAILURE", "no kernel fits this device's shared memory");
+  const sm80::TileShape& tile = sm80::kTiles[choice.tile];
+  result.Set("kernel", "sm80-mma");
+  result.Set("tileFeatures", tile.features);
+  result.Set("tileTokens", tile.tokens);
+  result.Set("splits", choice.splits);
+  result.Set("microseconds", choice.microseconds);
+  return result;
+}
+
+}  // namespace
+
+void exportProducts(Napi::Object exports) {
+  exportFunction<loadWeight>(exports, "loadWeight");
+  exportFunction<freeWeight>(exports, "freeWeight");
+  exportFunction<matmul>(exports, "matmul");
+  exportFunction<dequantize>(exports, "dequantize");
+  exportFunction<choose>(exports, "choose");
+}
+
+}  // namespace w4a16::binding

@@ -1,0 +1,115 @@
+// The fused W4A16 product for every architecture from sm_80 up: `mma.sync` m16n8k16,
+// `cp.async`, `ldmatrix`.
+//
+//   out[token, feature] = Σ x[token, ·] · A[feature, ·] + bias[feature]
+//
+// The weights are the matrix instruction's A operand (16 features), the activations its
+// B operand (8 tokens), so that few tokens waste little, and one dequantized fragment
+// serves all the tokens of a warp. A CTA's groups of warps share out the reduction by
+// chunks of 64, each with its own copies in flight and no barrier in common until the end:
+// for few tokens that is what keeps enough bytes in flight on every SM without a split
+// across CTAs.
+#pragma once
+#include "finish.cuh"
+#include "fragments.cuh"
+
+namespace w4a16::sm80 {
+
+// Output tiles are visited in bands of kBand token tiles, features outermost within a band: CTAs
+// that run together then share activations as well as weights in L2.
+constexpr int kBand = 8;
+W4A16_DEVICE void tileOf(const FusedArguments& args, int index, int& across, int& down) {
+  const int band = index / (kBand * args.tilesAcross), inBand = index % (kBand * args.tilesAcross);
+  const int height = min(kBand, args.tilesDown - band * kBand);
+  across = inBand / height;
+  down = band * kBand + inBand % height;
+}
+
+template <typename T, int TileIndex, Grouping G, bool Transposed>
+__global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex].ctasPerSm)
+    fusedKernel(const __grid_constant__ FusedArguments args) {
+  constexpr TileShape kTile = kTiles[TileIndex];
+  constexpr int kStages = stageCount(kTile, G, Transposed, kCompiledArch);
+  if constexpr (runsOn(kTile, G, Transposed, kCompiledArch)) {
+    using StageType = Stage<TileIndex, G, Transposed>;
+    constexpr int kGroupThreads = StageType::kThreads;
+    constexpr int kWarpRows = kTile.warpFeatures / 16;
+    constexpr bool kAtOnce = collectAtOnce(kTile, G, Transposed, kCompiledArch);
+    extern __shared__ __align__(128) uint8_t shared[];
+
+    const int split = blockIdx.x % args.splits, tile = blockIdx.x / args.splits;
+    int across, down;
+    tileOf(args, tile, across, down);
+    const int firstFeature = across * kTile.features, firstToken = down * kTile.tokens;
+    const int begin = static_cast<int>(static_cast<int64_t>(args.chunks) * split / args.splits);
+    const int end = static_cast<int>(static_cast<int64_t>(args.chunks) * (split + 1) / args.splits);
+
+    const int group = threadIdx.x / kGroupThreads, thread = threadIdx.x % kGroupThreads, lane = threadIdx.x % 32;
+    const int warp = thread / 32;
+    const int row0 = warp % (kTile.features / kTile.warpFeatures) * kWarpRows;
+    const int token0 = warp / (kTile.features / kTile.warpFeatures) * kTile.warpTokens;
+
+    // This group takes chunks begin + group, begin + group + groups, …
+    StageType stage(args, thread, firstFeature, firstToken, begin + group);
+    constexpr uint32_t kStageBytes = StageType::kBytes.total;
+    const uint32_t base = ptx::sharedAddress(shared) + group * (kStages * kStageBytes);
+    const uint32_t wrap = base + kStages * kStageBytes;
+    const int chunks = end - begin > group ? ceilDiv(end - begin - group, kTile.groups) : 0;
+#pragma unroll 1
+    for (int i = 0; i < kStages - 1; i++) {
+      if (i < chunks) stage.loadNext(base + i * kStageBytes);
+      ptx::copyAsyncCommit();
+    }
+
+    WarpTile<T, TileIndex, G, Transposed> warpTile(row0, token0, lane);
+    uint32_t source = base;
+#pragma unroll 1
+    for (int i = 0; i < chunks; i++) {
+      ptx::copyAsyncWait<kStages - 2>();
+      // Everyone's copies have landed, and everyone is done with the stage before this one, to be refilled.
+      ptx::groupBarrier<kTile.groups, kGroupThreads>(group);
+      if (i + kStages - 1 < chunks) stage.loadNext((source == base ? wrap : source) - kStageBytes);
+      ptx::copyAsyncCommit();
+      warpTile.accumulate(source, args, firstFeature, begin + group + i * kTile.groups);
+      source = source + kStageBytes == wrap ? base : source + kStageBytes;
+    }
+    // The same number of barriers for every group: compute-sanitizer's racecheck counts them.
+    for (int i = chunks; i < ceilDiv(end - begin, kTile.groups); i++) ptx::groupBarrier<kTile.groups, kGroupThreads>(group);
+    ptx::copyAsyncWait<0>();
+
+    using CollectorType = Collector<TileIndex>;
+    float* const collected = reinterpret_cast<float*>(shared);
+    CollectorType::template collect<kAtOnce>(collected, warpTile.sum, group, row0, token0, lane);
+
+    float* const partials = args.workspace + static_cast<int64_t>(tile) * args.splits * (kTile.tokens * kTile.features);
+    if (args.splits > 1) {
+      float4* const mine = reinterpret_cast<float4*>(partials + static_cast<int64_t>(split) * (kTile.tokens * kTile.features));
+      for (int unit = threadIdx.x; unit < CollectorType::kUnits; unit += kTile.threads()) {
+        float v[8];
+        CollectorType::template get<kAtOnce>(collected, unit, v);
+        __stcg(mine + unit * 2, make_float4(v[0], v[1], v[2], v[3]));
+        __stcg(mine + unit * 2 + 1, make_float4(v[4], v[5], v[6], v[7]));
+      }
+      if (!arriveLast(args.counters + tile, args.splits)) return;
+    }
+    for (int unit = threadIdx.x; unit < CollectorType::kUnits; unit += kTile.threads()) {
+      const int token = firstToken + unit / (kTile.features / 8), feature = firstFeature + unit % (kTile.features / 8) * 8;
+      if (token >= args.tokens || feature >= args.features) continue;
+      float v[8];
+      if (args.splits > 1) {
+#pragma unroll
+        for (int i = 0; i < 8; i++) v[i] = 0.f;
+        for (int s = 0; s < args.splits; s++) {
+          const float4* part = reinterpret_cast<const float4*>(partials + static_cast<int64_t>(s) * (kTile.tokens * kTile.features)) + unit * 2;
+          const float4 lo = __ldcg(part), hi = __ldcg(part + 1);
+          v[0] += lo.x, v[1] += lo.y, v[2] += lo.z, v[3] += lo.w, v[4] += hi.x, v[5] += hi.y, v[6] += hi.z, v[7] += hi.w;
+        }
+      } else {
+        CollectorType::template get<kAtOnce>(collected, unit, v);
+      }
+      storeOutput(args, token, feature, v);
+    }
+  }
+}
+
+}  // namespace w4a16::sm80
