@@ -2,6 +2,11 @@
 
 #include <chrono>
 
+#if defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#endif
+
 namespace w4a16 {
 namespace {
 
@@ -58,8 +63,27 @@ void ThreadPool::takeTasks(size_t worker) {
   }
 }
 
+// A sleeping worker tends to be woken on its waker's CPU, where it waits for the waker: a few
+// milliseconds, longer than most products. So workers of a small pool keep off that CPU.
+void ThreadPool::keepOffThisCpu() {
+#if defined(__linux__)
+  constexpr size_t kSmallPool = 8;
+  const int cpu = sched_getcpu();
+  if (cpu < 0 || cpu == avoidedCpu_ || threads() > kSmallPool) return;
+  avoidedCpu_ = cpu;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  CPU_CLR(size_t(cpu), &allowed);
+  if (CPU_COUNT(&allowed) == 0) return;
+  for (std::thread& worker : workers_) {
+    pthread_setaffinity_np(worker.native_handle(), sizeof allowed, &allowed);
+  }
+#endif
+}
+
 void ThreadPool::dispatch(size_t tasks, Call call, void* context) {
   std::lock_guard<std::mutex> turn(runs_);
+  keepOffThisCpu();
   {
     std::lock_guard<std::mutex> lock(mutex_);
     call_ = call;

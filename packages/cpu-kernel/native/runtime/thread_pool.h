@@ -48,6 +48,7 @@ class ThreadPool {
   void stop();
   void dispatch(size_t tasks, Call call, void* context);
   void work(size_t worker);
+  void keepOffThisCpu();
   void takeTasks(size_t worker);
   bool waitForRun(uint64_t& seen);
   bool join();
@@ -55,6 +56,7 @@ class ThreadPool {
 
   std::vector<std::thread> workers_;
   std::mutex runs_;  // held for the length of a run
+  int avoidedCpu_ = -1;
 
   std::mutex mutex_;  // guards what follows, except for looking while spinning
   std::condition_variable wake_;
