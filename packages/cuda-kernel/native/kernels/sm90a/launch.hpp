@@ -1,0 +1,41 @@
+// Host side of the Hopper kernels: what they take, what a plan needs, its launch.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <array>
+#include <cstddef>
+
+#include "schedule.hpp"
+#include "shapes.hpp"
+
+namespace w4a16::sm90a {
+
+// Instantiated kernels, [shape][paramUnits − 1], one table per activation type and direction.
+using KernelTable = std::array<std::array<const void*, 2>, kShapeCount>;
+const KernelTable& kFloat16Forward();
+const KernelTable& kFloat16Transposed();
+const KernelTable& kBFloat16Forward();
+const KernelTable& kBFloat16Transposed();
+
+// Which kernel a call uses.
+struct Plan {
+  int shape;           // index into kShapes
+  Schedule schedule;   // Family::Whole
+  float microseconds;  // the model's estimate
+};
+
+// Why these kernels do not take a problem, in words for a user; null if they do.
+const char* unsupported(const FusedProblem& problem);
+
+// A plan of one shape. `shares`: cut the last tiles of a Whole shape into equal runs.
+Plan makePlan(const FusedProblem& problem, int shape, bool shares, int multiprocessors);
+
+// Scratch memory of a plan: for one launch at a time, so one for each stream. The counters must be
+// zero at the first launch; every launch leaves them zero.
+size_t workspaceBytes(const Plan& plan);
+size_t counterCount(const Plan& plan);
+
+// Enqueues the product on the current device. M = 0 enqueues nothing.
+cudaError_t launchFused(const FusedProblem& problem, const Plan& plan, float* workspace, uint32_t* counters, cudaStream_t stream);
+
+}  // namespace w4a16::sm90a

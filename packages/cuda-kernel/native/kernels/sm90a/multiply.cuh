@@ -1,0 +1,110 @@
+// The inner loop of one warpgroup: 64 features of the tile. Packed codes come by ldmatrix, are
+// dequantized in registers and are wgmma's A operand; activations in shared memory are its B operand.
+//
+// The tensor cores work while the next fragments are dequantized: a fragment's registers are written
+// again only after the wgmma that reads them is done.
+#pragma once
+#include "../common/dequantize.cuh"
+#include "ring.cuh"
+#include "wgmma.cuh"
+
+namespace w4a16::sm90a {
+
+// 384 threads start with 168 registers each: 128 · 40 + 256 · 232 is as many.
+constexpr int kLoaderRegisters = 40, kMultiplierRegisters = 232;
+
+template <typename T, int ShapeIndex, int Units, bool Transposed>
+class Multiplier {
+  using R = Ring<ShapeIndex, Units>;
+  static constexpr Shape kShape = R::kShape;
+  static constexpr int kSlabs = 4;  // k16 steps in a chunk
+  static constexpr int kFragments = kShape.batched ? 2 * kSlabs : kSlabs;
+  // Forward: the parameters of a chunk belong to the rows. Transposed: they change with every slab, and unless
+  // a whole chunk is dequantized at once they are loaded slab by slab.
+  static constexpr int kParamSets = !Transposed ? Units : kShape.batched ? kSlabs : 1;
+  static_assert(!kShape.batched || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
+
+ public:
+  static constexpr int kSums = kShape.tokens / 2;
+  // sum[4j + i]: token 8j + 2·(lane % 4) + i % 2, feature 16·warp + lane / 4 + 8·(i / 2)
+  float sum[kSums];
+
+  __device__ __forceinline__ Multiplier(const R& ring, int row, int warp, int lane) : ring_(ring), row_(row), warp_(warp), lane_(lane) {}
+
+  __device__ __forceinline__ void clear() {
+#pragma unroll
+    for (int i = 0; i < kSums; i++) sum[i] = 0.f;
+  }
+
+  // Multiplies the stage in `slot`, and releases `previous` (or nothing, if negative) once its last wgmma is done.
+  __device__ __forceinline__ void stage(int slot, int previous) {
+    uint32_t quads[2][kSlabs];
+    loadQuads(quads[0], slot, 0);
+#pragma unroll
+    for (int c = 0; c < kShape.chunks; c++) {
+      if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
+      if constexpr (!Transposed || kShape.batched) loadParams(slot, c, 0);
+      const uint64_t b = ptx::swizzledOperand(ring_.x(slot) + c * (kShape.tokens * 128));
+      uint32_t(&words)[kSlabs] = quads[c & 1];
+      if constexpr (kShape.batched) {
+        ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and with c = 1 all of `previous`
+        if (c == 1 && previous >= 0) ring_.release(previous, lane_);
+#pragma unroll
+        for (int s = 0; s < kSlabs; s++) dequantize(a_[(c & 1) * kSlabs + s], words[s], s);
+        ptx::wgmmaFence();
+#pragma unroll
+        for (int s = 0; s < kSlabs; s++) ptx::Wgmma<T, kShape.tokens>::multiplyAdd(sum, a_[(c & 1) * kSlabs + s], b + s * 2);
+        ptx::wgmmaCommit();
+      } else {
+#pragma unroll
+        for (int s = 0; s < kSlabs; s++) {
+          if constexpr (Transposed) loadParams(slot, c, s);  // lands while we wait
+          ptx::wgmmaWait<kSlabs - 1>();  // the wgmma that read this fragment is done
+          asm volatile("" : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
+          dequantize(a_[s], words[s], s);
+          ptx::wgmmaFence();
+          ptx::Wgmma<T, kShape.tokens>::multiplyAdd(sum, a_[s], b + s * 2);
+          ptx::wgmmaCommit();
+          if (c == 0 && s == kSlabs - 1 && previous >= 0) ring_.release(previous, lane_);
+        }
+      }
+    }
+  }
+
+  // Afterwards `sum` may be read.
+  __device__ __forceinline__ void finish() {
+    ptx::wgmmaWait<0>();
+#pragma unroll
+    for (int i = 0; i < kSums; i++) asm volatile("" : "+f"(sum[i])::"memory");
+  }
+
+ private:
+  // The four blocks of this warp's 16 features along the reduction.
+  __device__ __forceinline__ void loadQuads(uint32_t (&quads)[kSlabs], int slot, int chunk) const {
+    const uint32_t tile = ring_.weights(slot) + (row_ * kShape.chunks + chunk) * layout::kTileBytes;
+    const uint32_t at = Transposed ? ((lane_ >> 3) * 4 + warp_) * layout::kBlockBytes + (lane_ & 7) * 16 : warp_ * (4 * layout::kBlockBytes) + lane_ * 16;
+    ptx::loadMatrix4<Transposed>(quads, tile + at);
+  }
+  __device__ __forceinline__ void loadParams(int slot, int chunk, int firstSlab) {
+    const uint32_t runs = ring_.params(slot) + (row_ * kShape.chunks + chunk) * (Units * kRunBytes);
+#pragma unroll
+    for (int i = 0; i < kParamSets; i++)
+      params_[i] = loadLaneParams<T, Transposed>(Transposed ? runs + warp_ * Units / 4 * kRunBytes + (firstSlab + i) * layout::kEntryBytes
+                                                            : runs + i * kRunBytes + warp_ * layout::kEntryBytes,
+                                                 lane_);
+  }
+  __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
+    const LaneParams& p = params_[Transposed ? slab % kParamSets : slab * Units / kSlabs];
+    a[0] = dequantizePair<T, layout::fragmentNibble(0, Transposed)>(quads, p);
+    a[1] = dequantizePair<T, layout::fragmentNibble(1, Transposed)>(quads, p);
+    a[2] = dequantizePair<T, layout::fragmentNibble(2, Transposed)>(quads, p);
+    a[3] = dequantizePair<T, layout::fragmentNibble(3, Transposed)>(quads, p);
+  }
+
+  const R& ring_;
+  const int row_, warp_, lane_;
+  uint32_t a_[kFragments][4];
+  LaneParams params_[kParamSets];
+};
+
+}  // namespace w4a16::sm90a

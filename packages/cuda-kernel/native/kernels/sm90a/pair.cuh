@@ -1,0 +1,147 @@
+// Family::Pair. The two CTAs of a cluster compute one output tile, each over half of the reduction;
+// inside a CTA, groups of warpgroups take the stages in turn. Then partial sums meet: CTA r of the
+// pair owns every second unit of 8 tokens (parity r), and everyone sends what
+// the others own through distributed shared memory. The owner adds in a fixed order.
+// One launch, no workspace, and two CTAs to a tile, since larger clusters do not fill the chip
+// (at most 120 of 132 SMs with clusters of 4).
+#pragma once
+#include "multiply.cuh"
+#include "output.cuh"
+
+namespace w4a16::sm90a {
+
+template <typename T, int ShapeIndex, int Units>
+struct Exchange {
+  using R = Ring<ShapeIndex, Units>;
+  static constexpr Shape kShape = R::kShape;
+  static constexpr int kOwned = kShape.tokens / 16;      // units of 8 tokens a CTA owns
+  static constexpr int kSources = 2 * kShape.groups - 1;  // partial sums that arrive for a unit; one more stays in registers
+  static constexpr int kPartBytes = 128 * 16;             // one warpgroup's share of a unit: a float4 a thread
+  static constexpr int kBytes = kShape.rows * kOwned * kSources * kPartBytes;
+
+  const R& ring;
+  const Arguments& args;
+  const int rank, row, group, thread;
+
+  __device__ __forceinline__ uint32_t part(int unit, int source) const {
+    return ring.extra() + ((row * kOwned + unit) * kSources + source) * kPartBytes + thread * 16;
+  }
+
+  // Sources 0 .. groups−1 are the peer's groups, the rest this CTA's groups from 1 on.
+  __device__ __forceinline__ void send(const float* sum) const {
+    const uint32_t peerBarrier = ptx::mapShared(ring.received(), rank ^ 1), ownBarrier = ptx::mapShared(ring.received(), rank);
+#pragma unroll
+    for (int u = 0; u < kOwned; u++) {
+      const float* v = sum + 8 * u;  // units 2u (v[0..3]) and 2u + 1 (v[4..7])
+      ptx::storeAsync(ptx::mapShared(part(u, group), rank ^ 1), peerBarrier, rank ? v[0] : v[4], rank ? v[1] : v[5], rank ? v[2] : v[6], rank ? v[3] : v[7]);
+      if (kShape.groups > 1 && group > 0)
+        ptx::storeAsync(ptx::mapShared(part(u, kShape.groups + group - 1), rank), ownBarrier, rank ? v[4] : v[0], rank ? v[5] : v[1], rank ? v[6] : v[2],
+                        rank ? v[7] : v[3]);
+    }
+  }
+
+  // Group 0: this thread's four sums of owned unit u, complete. Own groups first, then the peer's.
+  __device__ __forceinline__ void total(float (&t)[4], const float* sum, int u) const {
+#pragma unroll
+    for (int i = 0; i < 4; i++) t[i] = rank ? sum[8 * u + 4 + i] : sum[8 * u + i];
+#pragma unroll
+    for (int i = 0; i < kSources; i++) {
+      const float4 v = ptx::loadSharedFloat4(part(u, i < kShape.groups - 1 ? kShape.groups + i : i - (kShape.groups - 1)));
+      t[0] += v.x, t[1] += v.y, t[2] += v.z, t[3] += v.w;
+    }
+  }
+
+  __device__ __forceinline__ void store(const float* sum, int firstToken, int firstFeature, int warp, int lane) const {
+    const float bias[2] = {loadBias(args, firstFeature + warp * 16 + lane / 4), loadBias(args, firstFeature + warp * 16 + lane / 4 + 8)};
+    const uint32_t staging = ring.base + row * (kOwned * 1024);  // over the ring, which everyone is done with
+    const auto tokenOf = [&](int u) { return firstToken + (2 * u + rank) * 8; };
+#pragma unroll
+    for (int u = 0; u < kOwned; u++) {
+      float t[4];
+      total(t, sum, u);
+#pragma unroll
+      for (int i = 0; i < 4; i++) t[i] += bias[i / 2];
+      if (args.outType == DataType::Float32) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) storeFloat(args, tokenOf(u) + lane % 4 * 2 + i % 2, firstFeature + warp * 16 + lane / 4 + i / 2 * 8, t[i]);
+      } else {
+        ptx::storeMatrix2Transposed(staging + u * 1024 + stagingOffset(lane & 7, 2 * warp + (lane >> 3 & 1)), roundPair<T>(t[0], t[1]), roundPair<T>(t[2], t[3]));
+      }
+    }
+    if (args.outType == DataType::Float32) return;
+    ptx::namedBarrier(1 + row, 128);
+#pragma unroll
+    for (int first = 0; first < kOwned * 64; first += 128) {
+      const int at = first + thread, u = at / 64, token = at / 8 % 8, piece = at % 8;
+      if (at < kOwned * 64) storeEight(args, tokenOf(u) + token, firstFeature + piece * 8, ptx::loadShared16(staging + u * 1024 + stagingOffset(token, piece)));
+    }
+  }
+};
+
+template <typename T, int ShapeIndex, int Units, bool Transposed>
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) pairKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
+  using R = Ring<ShapeIndex, Units>;
+  constexpr Shape kShape = R::kShape;
+  constexpr int kConsumers = kShape.warpgroups() * 128;
+  constexpr int kStages = R::kLayout.stages;
+  enum { kStartBarrier = 15, kRingBarrier = 14 };
+  extern __shared__ uint8_t shared[];
+  const R ring{(ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)};
+
+  const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);  // uniform, and known to be
+  const int lane = threadIdx.x & 31;
+  const int rank = static_cast<int>(ptx::clusterRank());
+  const int tile = blockIdx.x / 2, across = tile % args.tilesAcross, firstToken = tile / args.tilesAcross * kShape.tokens;
+  const int stages = ceilDiv(args.chunks, kShape.chunks);
+  const int begin = stages * rank / 2, count = stages * (rank + 1) / 2 - begin;
+
+  if (warpgroup == kShape.warpgroups()) {
+    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
+    if (threadIdx.x < kConsumers + 32) {  // the loading warp
+      if (lane == 0) {
+        ring.initBarriers();
+        ptx::barrierInit(ring.received(), 1);
+        ptx::barrierExpect(ring.received(), Exchange<T, ShapeIndex, Units>::kBytes);
+        ptx::barrierInitFence();
+      }
+      __syncwarp();
+      ptx::clusterArrive();
+      const Loader<ShapeIndex, Units, Transposed> loader(ring, args, &x, lane);
+      const int atOnce = min(count, kStages);
+      for (int i = 0; i < atOnce; i++) loader.load(i, begin + i, across, firstToken);  // loads start before anyone else is told
+      __syncwarp();
+      ptx::namedBarrier(kStartBarrier, kConsumers + 32);
+      for (int i = atOnce; i < count; i++) {
+        ptx::barrierWait(ring.empty(i % kStages), ((i / kStages) & 1) ^ 1);
+        loader.load(i % kStages, begin + i, across, firstToken);
+      }
+      __syncwarp();
+    } else {
+      ptx::clusterArrive();
+    }
+    ptx::clusterWait();
+  } else {
+    if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
+    ptx::clusterArrive();
+    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = threadIdx.x & 127, warp = thread >> 5;
+    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, row, warp, lane);
+    multiplier.clear();
+    ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized
+    int previous = -1;
+    for (int i = group; i < count; i += kShape.groups) {
+      const int slot = i % kStages;
+      ptx::barrierWait(ring.full(slot), (i / kStages) & 1);
+      multiplier.stage(slot, previous);
+      previous = slot;
+    }
+    multiplier.finish();
+    ptx::clusterWait();  // the peer's barrier is initialized
+    const Exchange<T, ShapeIndex, Units> exchange{ring, args, rank, row, group, thread};
+    exchange.send(multiplier.sum);
+    if (group == 0) ptx::barrierWait(ring.received(), 0);
+    ptx::namedBarrier(kRingBarrier, kConsumers);  // everyone is done with the ring
+    if (group == 0) exchange.store(multiplier.sum, firstToken, (across * kShape.rows + row) * 64, warp, lane);
+  }
+}
+
+}  // namespace w4a16::sm90a

@@ -1,0 +1,178 @@
+// Family::Whole. Persistent CTAs compute whole output tiles, and perhaps shares of the last ones
+// (schedule.hpp). The loading warp runs ahead into the next tile while a tile is stored.
+#pragma once
+#include "multiply.cuh"
+#include "output.cuh"
+
+namespace w4a16::sm90a {
+
+// Output tiles are visited in bands of kBand token tiles, features outermost within a band: CTAs
+// that run together then share activations as well as weights in L2.
+constexpr int kBand = 8;
+W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile, int& across, int& firstToken) {
+  const int down = ceilDiv(args.tokens, tokensPerTile);
+  const int band = tile / (kBand * args.tilesAcross), inBand = tile - band * (kBand * args.tilesAcross);
+  const int height = min(kBand, down - band * kBand);
+  across = inBand / height;
+  firstToken = (band * kBand + inBand % height) * tokensPerTile;
+}
+
+// Partial tiles of runs that start inside a tile: one slot a run, a float4 a thread and unit of 8 tokens,
+// and one flag a warpgroup.
+template <int ShapeIndex>
+struct Partials {
+  static constexpr Shape kShape = kShapes[ShapeIndex];
+  static constexpr int kUnits = kShape.tokens / 8;
+  static constexpr int kFloats = kShape.features() * kShape.tokens;  // a slot
+
+  const Arguments& args;
+  const int warpgroup, thread;
+
+  __device__ __forceinline__ float4* slot(int run) const {
+    return reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(run) * kFloats) + warpgroup * (kUnits * 128) + thread;
+  }
+  __device__ __forceinline__ uint32_t* flag(int run) const { return args.counters + run * kShape.rows + warpgroup; }
+
+  __device__ __forceinline__ void leave(int run, const float* sum) const {
+    float4* const out = slot(run);
+#pragma unroll
+    for (int u = 0; u < kUnits; u++) __stcg(out + u * 128, make_float4(sum[4 * u], sum[4 * u + 1], sum[4 * u + 2], sum[4 * u + 3]));
+    __threadfence();
+    ptx::namedBarrier(1 + warpgroup, 128);
+    if (thread == 0) ptx::storeRelease(flag(run), 1);
+  }
+  // Waits until the runs that follow `run` in the tile whose last stage is `tileEnd` have left theirs; returns how many.
+  __device__ __forceinline__ int await(int run, int tileEnd) const {
+    int count = 0;
+    for (int next = run + 1; next < args.schedule.ctas && args.schedule.runBegin(next) < tileEnd; next++) {
+      if (thread == 0) {
+        while (ptx::loadAcquire(flag(next)) == 0) {}
+        *flag(next) = 0;  // as the next launch wants it
+      }
+      count++;
+    }
+    ptx::namedBarrier(1 + warpgroup, 128);
+    return count;
+  }
+  // Adds what `count` runs after `run` left of units [first, first + 4).
+  __device__ __forceinline__ void add(int run, int count, int first, float (&v)[16]) const {
+    for (int i = 1; i <= count; i++) {
+      const float4* const in = slot(run + i) + first * 128;
+#pragma unroll
+      for (int u = 0; u < 4; u++) {
+        const float4 part = ptx::loadCoherentFloat4(in + u * 128);
+        v[4 * u] += part.x, v[4 * u + 1] += part.y, v[4 * u + 2] += part.z, v[4 * u + 3] += part.w;
+      }
+    }
+  }
+};
+
+// A warpgroup's 64 features × all tokens of the tile, through two staging buffers of 32 tokens.
+template <typename T, int ShapeIndex>
+W4A16_DEVICE void storeTile(const Arguments& args, uint32_t staging, const float* sum, const Partials<ShapeIndex>& partials, int run, int partialCount, int firstToken, int firstFeature) {
+  constexpr int kTokens = kShapes[ShapeIndex].tokens, kStaged = SharedLayout::kStagingTokens;
+  static_assert(kTokens % kStaged == 0, "whole staging buffers");
+  const int thread = partials.thread, warp = thread >> 5, lane = thread & 31, barrier = 1 + partials.warpgroup;
+  const int feature = firstFeature + warp * 16 + lane / 4;
+  const float bias[2] = {loadBias(args, feature), loadBias(args, feature + 8)};
+#pragma unroll
+  for (int c = 0; c < kTokens / kStaged; c++) {
+    float v[16];
+#pragma unroll
+    for (int i = 0; i < 16; i++) v[i] = sum[c * 16 + i];
+    partials.add(run, partialCount, c * 4, v);
+#pragma unroll
+    for (int i = 0; i < 16; i++) v[i] += bias[i >> 1 & 1];
+    if (args.outType == DataType::Float32) {
+#pragma unroll
+      for (int i = 0; i < 16; i++) storeFloat(args, firstToken + c * kStaged + i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, v[i]);
+      continue;
+    }
+    // One barrier a buffer is enough: a buffer is written again two barriers after it was read.
+    const uint32_t buffer = staging + (c & 1) * SharedLayout::kStagingBytes;
+#pragma unroll
+    for (int j = 0; j < kStaged / 16; j++)
+      ptx::storeMatrix4Transposed(buffer + stagingOffset(j * 16 + (lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1)), roundPair<T>(v[8 * j], v[8 * j + 1]),
+                                  roundPair<T>(v[8 * j + 2], v[8 * j + 3]), roundPair<T>(v[8 * j + 4], v[8 * j + 5]), roundPair<T>(v[8 * j + 6], v[8 * j + 7]));
+    ptx::namedBarrier(barrier, 128);
+#pragma unroll
+    for (int i = 0; i < kStaged * 8 / 128; i++) {
+      const int row = i * 16 + thread / 8, piece = thread % 8;
+      storeEight(args, firstToken + c * kStaged + row, firstFeature + piece * 8, ptx::loadShared16(buffer + stagingOffset(row, piece)));
+    }
+  }
+  if constexpr (kTokens / kStaged % 2 != 0) ptx::namedBarrier(barrier, 128);  // the next tile starts with the same buffer
+}
+
+template <typename T, int ShapeIndex, int Units, bool Transposed>
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
+  using R = Ring<ShapeIndex, Units>;
+  constexpr Shape kShape = R::kShape;
+  constexpr int kConsumers = kShape.warpgroups() * 128;
+  constexpr int kStages = R::kLayout.stages;
+  static_assert(kShape.groups == 1 && kShape.chunks == 1, "a piece is counted in stages of one chunk");
+  enum { kStartBarrier = 15 };
+  extern __shared__ uint8_t shared[];
+  const R ring{(ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)};
+
+  const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);
+  const int lane = threadIdx.x & 31;
+  Pieces pieces(args.schedule, blockIdx.x);
+  Piece piece;
+  int slot = 0;
+  uint32_t phase = 0;
+  const auto advance = [&] {
+    if (++slot == kStages) slot = 0, phase ^= 1;
+  };
+
+  if (warpgroup == kShape.rows) {
+    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
+    if (threadIdx.x >= kConsumers + 32) return;
+    // the loading warp
+    if (lane == 0) {
+      ring.initBarriers();
+      ptx::barrierInitFence();
+    }
+    __syncwarp();
+    ptx::namedArrive(kStartBarrier, kConsumers + 32);
+    const Loader<ShapeIndex, Units, Transposed> loader(ring, args, &x, lane);
+    while (pieces.next(piece)) {
+      int across, firstToken;
+      tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
+      for (int stage = piece.begin; stage < piece.end; stage++) {
+        ptx::barrierWait(ring.empty(slot), phase ^ 1);
+        loader.load(slot, stage, across, firstToken);
+        advance();
+      }
+    }
+  } else {
+    if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
+    const int thread = threadIdx.x & 127;
+    const int run = args.schedule.runOf(blockIdx.x);
+    const Partials<ShapeIndex> partials{args, warpgroup, thread};
+    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, warpgroup, thread >> 5, lane);
+    ptx::namedBarrier(kStartBarrier, kConsumers + 32);
+    while (pieces.next(piece)) {
+      int previous = -1;
+      multiplier.clear();
+      for (int stage = piece.begin; stage < piece.end; stage++) {
+        ptx::barrierWait(ring.full(slot), phase);
+        multiplier.stage(slot, previous);
+        previous = slot;
+        advance();
+      }
+      multiplier.finish();
+      ring.release(previous, lane);
+      if (piece.begin > 0) {
+        partials.leave(run, multiplier.sum);
+        continue;
+      }
+      const int partialCount = piece.end < args.schedule.stages ? partials.await(run, (piece.tile - args.schedule.direct + 1) * args.schedule.stages) : 0;
+      int across, firstToken;
+      tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
+      storeTile<T>(args, ring.extra() + warpgroup * (2 * SharedLayout::kStagingBytes), multiplier.sum, partials, run, partialCount, firstToken, (across * kShape.rows + warpgroup) * 64);
+    }
+  }
+}
+
+}  // namespace w4a16::sm90a
