@@ -1,0 +1,46 @@
+#include "sm90a.hpp"
+
+#include <algorithm>
+
+#include "sm90a_costs.hpp"
+
+namespace w4a16::heuristics {
+
+using sm90a::Family;
+using sm90a::kShapes;
+using sm90a::Plan;
+
+Plan estimated(const FusedProblem& p, int shape, bool shares, int multiprocessors) {
+  Plan plan = sm90a::makePlan(p, shape, shares, multiprocessors);
+  const sm90a::Shape& s = kShapes[shape];
+  const HopperCost& cost = kHopperCosts[shape];
+  const int64_t features = p.transposed ? p.K : p.N, reduction = p.transposed ? p.N : p.K;
+  const float chunks = static_cast<float>(ceilDiv<int64_t>(reduction, 64));
+  float us;
+  if (s.family == Family::Pair) {
+    const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens);
+    const float waves = static_cast<float>(ceilDiv<int64_t>(tiles, multiprocessors / 2));
+    us = waves * (chunks / 2 * cost.chunkCycles / (kHopperGhz * 1000.f) + cost.tileUs);
+  } else {
+    const sm90a::Schedule& d = plan.schedule;
+    const float tileUs = chunks * cost.chunkCycles / (kHopperGhz * 1000.f) + cost.tileUs;
+    us = static_cast<float>(ceilDiv(d.direct, d.ctas)) * tileUs;
+    if (d.shared() > 0) us += static_cast<float>(d.shared()) / d.ctas * tileUs + kHopperSharesUs;
+  }
+  const float bytes = 0.54f * p.N * p.K + 2.f * p.M * (reduction + features);
+  plan.microseconds = kHopperLaunchUs + kHopperStartUs + std::max(us, bytes / kHopperBytesPerUs);
+  return plan;
+}
+
+Plan chooseHopper(const FusedProblem& p, int multiprocessors) {
+  Plan best{};
+  for (int shape = 0; shape < sm90a::kShapeCount; shape++)
+    for (const bool shares : {false, true}) {
+      if (shares && kShapes[shape].family == Family::Pair) continue;
+      const Plan plan = estimated(p, shape, shares, multiprocessors);
+      if (best.microseconds == 0.f || plan.microseconds < best.microseconds) best = plan;
+    }
+  return best;
+}
+
+}  // namespace w4a16::heuristics
