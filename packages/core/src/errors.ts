@@ -22,7 +22,8 @@ export type DeviceErrorCode =
   | "W4A16_UNKNOWN_DEVICE"
   | "W4A16_DEVICE_UNAVAILABLE"
   | "W4A16_OUT_OF_MEMORY"
-  | "W4A16_NATIVE_FAILURE";
+  | "W4A16_NATIVE_FAILURE"
+  | "W4A16_WORKER_FAILED";
 
 /** A device that is absent, a handle that is gone or belongs elsewhere, a failure below. */
 export class DeviceError extends W4A16Error<DeviceErrorCode> {}

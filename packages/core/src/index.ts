@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { concatOutFeatures } from "./concat.js";
 export * from "./dequantize.js";
 export { Handle } from "./device/handle.js";
 export * from "./device/open.js";
@@ -13,4 +14,9 @@ export * from "./dtype/bfloat16.js";
 export * from "./dtype/dtype.js";
 export * from "./dtype/float16.js";
 export * from "./errors.js";
+export { type QuantizeCodesOptions, type QuantizedCodes, quantizeCodes } from "./quantize/codes.js";
+export { quantizeHqq } from "./quantize/hqq.js";
+export { type HqqAsyncOptions, type HqqProgress, quantizeHqqAsync } from "./quantize/hqq-async.js";
+export { type MinMaxOptions, quantizeMinMax } from "./quantize/min-max.js";
+export type { HqqOptions, QuantizeShape } from "./quantize/options.js";
 export * from "./weight.js";

@@ -87,16 +87,52 @@ export function unpackRowInterleave(packed: Uint8Array, shape: MatrixShape & Sig
  */
 export function packLinear(codes: Codes, shape: LinearShape): Uint8Array {
   const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures"]);
-  const bias = requireCodes(codes, n * k, "[outFeatures, inFeatures]");
+  requireCodes(codes, n * k, "[outFeatures, inFeatures]");
   const packed = new Uint8Array((k / 2) * n);
+  packTiles(codes, k, packed, n, 0, n);
+  return packed;
+}
+
+/**
+ * Packs the codes of some rows of a linear weight, [rows, K], into their columns
+ * of `packed`, bytes [K/2, N], so that a weight can be made a few rows at a time.
+ *
+ * @param row the first of the rows, counted in the whole weight.
+ * @throws ArgumentError on odd K, a wrong length, rows beyond N, or a code outside its range.
+ */
+export function packLinearRows(
+  codes: Codes,
+  shape: LinearShape,
+  row: number,
+  packed: Uint8Array,
+): void {
+  const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures"]);
+  requireInteger("row", row, 0);
+  requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
+  const rows = k === 0 ? 0 : Math.min(Math.floor(codes.length / k), n - row);
+  requireCodes(codes, rows * k, "[rows, inFeatures], rows within outFeatures");
+  packTiles(codes, k, packed, n, row, row + rows);
+}
+
+/** Packs codes [row1 − row0, K] into columns `row0` to `row1` of bytes [K/2, N]. */
+function packTiles(
+  codes: Codes,
+  k: number,
+  packed: Uint8Array,
+  n: number,
+  row0: number,
+  row1: number,
+): void {
+  const bias = codes instanceof Int8Array ? 8 : 0;
   let seen = 0;
-  for (let n0 = 0; n0 < n; n0 += TILE_N) {
-    const n1 = Math.min(n, n0 + TILE_N);
+  for (let n0 = row0; n0 < row1; n0 += TILE_N) {
+    const first = (n0 - row0) * k;
+    const end = (Math.min(row1, n0 + TILE_N) - row0) * k;
     for (let k0 = 0; k0 < k; k0 += TILE_K) {
       const k1 = Math.min(k, k0 + TILE_K);
       for (let col = k0; col < k1; col += 2) {
         let at = (col / 2) * n + n0;
-        for (let from = n0 * k + col, end = n1 * k; from < end; from += k) {
+        for (let from = first + col; from < end; from += k) {
           const a = codes[from]!;
           const b = codes[from + 1]!;
           seen |= (a + bias) | (b + bias);
@@ -106,7 +142,6 @@ export function packLinear(codes: Codes, shape: LinearShape): Uint8Array {
     }
   }
   if (seen & ~15) throwCodeOutOfRange(codes, bias);
-  return packed;
 }
 
 /** Unpacks bytes [K/2, N] into codes [N, K]; the inverse of {@link packLinear}. */

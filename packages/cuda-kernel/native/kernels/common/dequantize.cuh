@@ -46,13 +46,4 @@ W4A16_DEVICE uint32_t dequantizePair(uint32_t quads, const LaneParams& p) {
   return Numeric<T>::multiplyAdd(Numeric<T>::subtract(code, p.midpoint[I >> 1]), p.scale[I >> 1], p.offset[I >> 1]);
 }
 
-// The A fragment of 16 features × 16 of the reduction.
-template <typename T, bool Transposed>
-W4A16_DEVICE void dequantizeFragment(uint32_t (&a)[4], uint32_t quads, const LaneParams& p) {
-  a[0] = dequantizePair<T, layout::fragmentNibble(0, Transposed)>(quads, p);
-  a[1] = dequantizePair<T, layout::fragmentNibble(1, Transposed)>(quads, p);
-  a[2] = dequantizePair<T, layout::fragmentNibble(2, Transposed)>(quads, p);
-  a[3] = dequantizePair<T, layout::fragmentNibble(3, Transposed)>(quads, p);
-}
-
 }  // namespace w4a16

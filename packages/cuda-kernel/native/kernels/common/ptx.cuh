@@ -10,7 +10,10 @@ W4A16_DEVICE uint32_t sharedAddress(const void* p) { return static_cast<uint32_t
 
 // 16 bytes, global to shared, past L1; bytes from `valid` on are zeros. No L2 hint:
 // `cp.async` with a cache policy raised an illegal instruction on an H100.
-W4A16_DEVICE void copyAsync16(uint32_t dst, const void* src, uint32_t valid = 16) {
+W4A16_DEVICE void copyAsync16(uint32_t dst, const void* src) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(dst), "l"(src) : "memory");
+}
+W4A16_DEVICE void copyAsync16(uint32_t dst, const void* src, int valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(dst), "l"(src), "r"(valid) : "memory");
 }
 W4A16_DEVICE void copyAsyncCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }

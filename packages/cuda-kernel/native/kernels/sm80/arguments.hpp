@@ -14,7 +14,6 @@ struct FusedArguments {
   float* workspace;
   uint32_t* counters;
   int64_t xStride, outStride;  // elements
-  int64_t paramRowBytes;
   int tokens, features, reduction;  // M; N or K; K or N
   int tilesN;                       // super-tiles along N in the packed buffer
   int featureTiles64, chunks;       // super-tiles along the features and the reduction
@@ -22,10 +21,11 @@ struct FusedArguments {
   int tilesDown;                    // output tiles along the tokens
   int splits;
   int paramRows;
+  uint32_t paramRowBytes;
   int entriesPerRow;
   FastDivisor group;  // of super-tiles (Coarse), blocks (Fine) or elements (Element) to a group
   DataType outType, biasType;
-  bool xAligned;      // 16-byte aligned rows: copies may be asynchronous
+  bool xAligned;      // 16-byte aligned rows of ordinary length: copies may be asynchronous
   bool outAligned;    // rows aligned for 16-byte stores
 };
 

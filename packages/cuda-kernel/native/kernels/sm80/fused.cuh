@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
     fusedKernel(const __grid_constant__ FusedArguments args) {
   constexpr TileShape kTile = kTiles[TileIndex];
   constexpr int kStages = stageCount(kTile, G, Transposed, kCompiledArch);
-  if constexpr (kStages >= 2) {
+  if constexpr (runsOn(kTile, G, Transposed, kCompiledArch)) {
     using StageType = Stage<TileIndex, G, Transposed>;
     constexpr int kGroupThreads = StageType::kThreads;
     constexpr int kWarpRows = kTile.warpFeatures / 16;
@@ -55,33 +55,34 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
     const int row0 = warp % (kTile.features / kTile.warpFeatures) * kWarpRows;
     const int token0 = warp / (kTile.features / kTile.warpFeatures) * kTile.warpTokens;
 
-    const StageType stage(args, thread, firstFeature, firstToken);
-    const uint32_t base = ptx::sharedAddress(shared) + group * (kStages * StageType::kBytes.total);
     // This group takes chunks begin + group, begin + group + groups, …
-    int next = begin + group, target = 0;
+    StageType stage(args, thread, firstFeature, firstToken, begin + group);
+    constexpr uint32_t kStageBytes = StageType::kBytes.total;
+    const uint32_t base = ptx::sharedAddress(shared) + group * (kStages * kStageBytes);
+    const uint32_t wrap = base + kStages * kStageBytes;
+    const int chunks = end - begin > group ? ceilDiv(end - begin - group, kTile.groups) : 0;
+    uint32_t target = base;
+    int fetched = 0;
     const auto fetch = [&] {
-      if (next < end) stage.load(base + target * StageType::kBytes.total, next);
+      if (fetched < chunks) stage.loadNext(target);
       ptx::copyAsyncCommit();
-      next += kTile.groups;
-      target = target + 1 == kStages ? 0 : target + 1;
+      fetched++;
+      target = target + kStageBytes == wrap ? base : target + kStageBytes;
     };
 #pragma unroll 1
     for (int i = 0; i < kStages - 1; i++) fetch();
 
-    WarpTile<T, TileIndex, G, Transposed> warpTile;
-    int source = 0;
+    WarpTile<T, TileIndex, G, Transposed> warpTile(row0, token0, lane);
+    uint32_t source = base;
 #pragma unroll 1
-    for (int chunk = begin + group; chunk < end; chunk += kTile.groups) {
+    for (int i = 0; i < chunks; i++) {
       ptx::copyAsyncWait<kStages - 2>();
       // Everyone's copies have landed, and everyone is done with the stage to be refilled.
-      if constexpr (kGroupThreads == 32) {
-        __syncwarp();
-      } else {
-        ptx::namedBarrier(1 + group, kGroupThreads);
-      }
+      if constexpr (kGroupThreads == 32) __syncwarp();
+      else ptx::namedBarrier(1 + group, kGroupThreads);
       fetch();
-      warpTile.accumulate(base + source * StageType::kBytes.total, args, firstFeature, chunk, row0, token0, lane);
-      source = source + 1 == kStages ? 0 : source + 1;
+      warpTile.accumulate(source, args, firstFeature, begin + group + i * kTile.groups);
+      source = source + kStageBytes == wrap ? base : source + kStageBytes;
     }
     ptx::copyAsyncWait<0>();
 

@@ -58,7 +58,7 @@ static FusedArguments makeArguments(const FusedProblem& p, const FusedPlan& plan
   a.counters = plan.counters;
   a.xStride = p.xStride;
   a.outStride = p.outStride;
-  a.paramRowBytes = table.rowBytes();
+  a.paramRowBytes = static_cast<uint32_t>(table.rowBytes());
   a.tokens = static_cast<int>(p.M);
   a.features = static_cast<int>(featuresOf(p));
   a.reduction = static_cast<int>(reductionOf(p));
@@ -75,7 +75,7 @@ static FusedArguments makeArguments(const FusedProblem& p, const FusedPlan& plan
   a.group = FastDivisor(static_cast<uint32_t>(ceilDiv<int64_t>(p.groupSize, unit)));
   a.outType = p.outType;
   a.biasType = p.biasType;
-  a.xAligned = reinterpret_cast<uintptr_t>(p.x) % 16 == 0 && (p.xStride % 8 == 0 || p.M == 1);
+  a.xAligned = reinterpret_cast<uintptr_t>(p.x) % 16 == 0 && (p.xStride % 8 == 0 || p.M == 1) && p.xStride < (1 << 24);
   const int vector = dataTypeBytes(p.outType) == 2 ? 8 : 4;
   a.outAligned = reinterpret_cast<uintptr_t>(p.out) % 16 == 0 && p.outStride % vector == 0;
   return a;

@@ -1,5 +1,9 @@
-// Filling one pipeline stage: 64 of the reduction of the activations, the packed
+// Filling pipeline stages: 64 of the reduction of the activations, the packed
 // weights and the parameters of a CTA's tile, by the threads of one group of warps.
+//
+// On an H100 `mma.sync` leaves almost no issue slots free (every other instruction
+// costs about a cycle, whatever its unit), so the common case, a tile that lies
+// wholly inside the operands, is kept to a few address instructions a copy.
 #pragma once
 #include "../common/ptx.cuh"
 #include "arguments.hpp"
@@ -13,102 +17,156 @@ namespace w4a16::sm80 {
 //   forward     Coarse [feature16]          Fine [slab][feature16]
 //   transposed  Coarse [feature64][slab]    Fine [feature16][slab]      (slab: 16 of the reduction)
 template <int TileIndex, Grouping G, bool Transposed>
-struct Stage {
+class Stage {
+ public:
   static constexpr TileShape kTile = kTiles[TileIndex];
   static constexpr StageBytes kBytes{kTile, G, Transposed};
   static constexpr int kThreads = kTile.groupWarps() * 32;
-  static constexpr int kHalfTile = kTile.features == 32;  // a tile may be half of a super-tile
 
-  const FusedArguments& args;
-  const int thread;        // in the group
-  const int firstFeature, firstToken;
-  const char* x;           // this thread's first piece of chunk 0
-
-  __device__ __forceinline__ Stage(const FusedArguments& a, int thread_, int feature, int token)
-      : args(a), thread(thread_), firstFeature(feature), firstToken(token) {
-    x = static_cast<const char*>(a.x) + ((token + thread / 8) * a.xStride + thread % 8 * 8) * 2;
+  // The group begins at `chunk` and takes every kTile.groups-th from there.
+  __device__ __forceinline__ Stage(const FusedArguments& a, int thread_, int feature, int token, int chunk_)
+      : args(a), thread(thread_), firstFeature(feature), firstToken(token), chunk(chunk_) {
+    const bool allRows = a.xAligned && token + kTile.tokens <= a.tokens;
+    const bool allTiles = feature / 64 + ceilDiv(kTile.features, 64) <= a.featureTiles64;
+    fullChunks = allRows && allTiles ? a.reduction / kChunk : 0;
+    const int row = thread / 8, piece = thread % 8;
+    x = static_cast<const char*>(a.x) + ((token + row) * a.xStride + piece * 8 + chunk * kChunk) * 2;
+    xTarget = row * 128 + ((piece ^ (row & 7)) << 4);
+    const int half = kHalfTile ? feature / 32 % 2 : 0;
+    const int64_t tileRow = a.tilesN * static_cast<int64_t>(layout::kTileBytes);
+    if constexpr (Transposed) {
+      weights = a.packed + feature / 64 * tileRow + chunk * layout::kTileBytes;
+      weights += kHalfTile ? thread / 16 * 512 + half * 256 + thread % 16 * 16 : thread * 16;
+    } else {
+      weights = a.packed + chunk * tileRow + feature / 64 * layout::kTileBytes + half * 1024 + thread * 16;
+    }
+    params = a.params;
+    if constexpr (G == Grouping::Coarse) {
+      params += (Transposed ? chunk * kSlabs : feature / 16) * layout::kEntryBytes + thread % kRunPieces * 16;
+      if constexpr (Transposed) params += paramRow(feature / 64 + thread / kRunPieces) * static_cast<uint64_t>(a.paramRowBytes);
+    }
   }
 
-  __device__ __forceinline__ void load(uint32_t base, int chunk) const {
-    loadWeights(base + kBytes.x, chunk);
-    if constexpr (kBytes.params > 0) loadParams(base + kBytes.x + kBytes.weights, chunk);
-    loadActivations(base, chunk);
+  // Starts the copies of the next chunk into the stage at `base`.
+  __device__ __forceinline__ void loadNext(uint32_t base) {
+    if (chunk < fullChunks) {
+      loadWeights<true>(base + kBytes.x);
+      if constexpr (G == Grouping::Coarse) loadCoarseParams<true>(base + kParams);
+      if constexpr (G == Grouping::Fine) loadFineParams(base + kParams);
+      loadFullRows(base + xTarget);
+    } else {
+      loadWeights<false>(base + kBytes.x);
+      if constexpr (G == Grouping::Coarse) loadCoarseParams<false>(base + kParams);
+      if constexpr (G == Grouping::Fine) loadFineParams(base + kParams);
+      if (args.xAligned) loadRows(base + xTarget);
+      else copyRows(base + xTarget, x, xStep(), rowsLeft(), validBytes());
+    }
+    chunk += kTile.groups;
+    x += kTile.groups * kChunk * 2;
+    if constexpr (Transposed) weights += kTile.groups * layout::kTileBytes;
+    else weights += static_cast<uint64_t>(static_cast<uint32_t>(args.tilesN)) * (kTile.groups * layout::kTileBytes);
+    if constexpr (G == Grouping::Coarse && Transposed) params += kTile.groups * kSlabs * layout::kEntryBytes;
   }
 
  private:
-  __device__ __forceinline__ void loadActivations(uint32_t base, int chunk) const {
-    constexpr int kPieces = kTile.tokens * 8;
-    const int piece = thread % 8;
-    const int left = (args.reduction - chunk * kChunk - piece * 8) * 2;  // bytes of the row from this piece on
-    const uint32_t valid = left >= 16 ? 16 : left > 0 ? left : 0;
-    const char* source = x + chunk * (kChunk * 2);
-#pragma unroll
-    for (int i = 0; i < ceilDiv(kPieces, kThreads); i++) {
-      const int row = thread / 8 + i * (kThreads / 8);
-      if (kPieces % kThreads != 0 && row >= kTile.tokens) break;
-      const uint32_t bytes = firstToken + row < args.tokens ? valid : 0;
-      const uint32_t target = base + row * 128 + ((piece ^ (row & 7)) << 4);
-      const char* from = source + i * (kThreads / 8) * args.xStride * 2;
-      if (args.xAligned) {
-        ptx::copyAsync16(target, from, bytes);
-      } else {
-        copyElements(target, from, bytes);
-      }
-    }
-  }
+  static constexpr bool kHalfTile = kTile.features == 32;  // a tile may be half of a super-tile
+  static constexpr int kParams = kBytes.x + kBytes.weights;
+  static constexpr int kXPieces = kTile.tokens * 8;  // of 16 bytes
+  static constexpr int kXSteps = ceilDiv(kXPieces, kThreads);
+  static constexpr int kXRows = kThreads / 8;        // rows that the group covers in one step
+  static_assert(kXPieces % kThreads == 0 && kTile.tokens % kXRows == 0, "a step covers whole rows");
+  // Entries that lie side by side in the table, along n, in 16-byte pieces.
+  static constexpr int kEntryPieces = layout::kEntryBytes / 16;
+  static constexpr int kRunPieces = (Transposed ? kSlabs : kTile.features / 16) * kEntryPieces;
+  static constexpr int kParamPieces = paramEntries(kTile, G, Transposed) * kEntryPieces;
 
+  const FusedArguments& args;
+  const int thread;      // in the group
+  const int firstFeature, firstToken;
+  int chunk;
+  int fullChunks;        // chunks below this need no check of any edge
+  const char* x;         // this thread's first piece of the chunk, and where it goes in a stage
+  uint32_t xTarget;
+  const uint8_t* weights;
+  const uint8_t* params;
+
+  __device__ __forceinline__ uint32_t xStep() const { return static_cast<uint32_t>(args.xStride) * (kXRows * 2); }
+  // kXRows = 4: every second step changes bit 2 of the row, and so of the swizzle.
+  __device__ __forceinline__ static uint32_t xPlace(uint32_t target, int i) { return (target ^ (i * kXRows % 8 << 4)) + i * (kXRows * 128); }
+  // How many of this thread's rows exist, and how many bytes of its piece of each.
+  __device__ __forceinline__ int rowsLeft() const { return ceilDiv(max(0, args.tokens - firstToken - thread / 8), kXRows); }
+  __device__ __forceinline__ int validBytes() const { return max(0, min(16, (args.reduction - chunk * kChunk - thread % 8 * 8) * 2)); }
+
+  __device__ __forceinline__ void loadFullRows(uint32_t target) const {
+#pragma unroll
+    for (int i = 0; i < kXSteps; i++) ptx::copyAsync16(xPlace(target, i), x + static_cast<uint64_t>(xStep()) * i);
+  }
+  __device__ __forceinline__ void loadRows(uint32_t target) const {
+    const int rows = rowsLeft(), valid = validBytes();
+#pragma unroll
+    for (int i = 0; i < kXSteps; i++) ptx::copyAsync16(xPlace(target, i), x + static_cast<uint64_t>(xStep()) * i, i < rows ? valid : 0);
+  }
   // Rows that are not 16-byte aligned: two bytes at a time.
-  __device__ __forceinline__ static void copyElements(uint32_t target, const char* from, uint32_t bytes) {
-    uint32_t words[4] = {0, 0, 0, 0};
+  __device__ __noinline__ static void copyRows(uint32_t target, const char* source, uint32_t step, int rows, int valid) {
+#pragma unroll 1
+    for (int i = 0; i < kXSteps; i++) {
+      const uint16_t* from = reinterpret_cast<const uint16_t*>(source + static_cast<uint64_t>(step) * i);
+      uint32_t words[4] = {0, 0, 0, 0};
 #pragma unroll
-    for (int i = 0; i < 8; i++)
-      if (2 * i < bytes) words[i / 2] |= static_cast<uint32_t>(reinterpret_cast<const uint16_t*>(from)[i]) << (i % 2 * 16);
-    ptx::storeShared16(target, make_uint4(words[0], words[1], words[2], words[3]));
-  }
-
-  __device__ __forceinline__ void loadWeights(uint32_t base, int chunk) const {
-    constexpr int kPieces = kTile.features * 2;  // of 16 bytes; a super-tile is 128
-    const int tile = firstFeature / 64;
-    const int64_t first = Transposed ? static_cast<int64_t>(tile) * args.tilesN + chunk
-                                     : static_cast<int64_t>(chunk) * args.tilesN + tile;
-    const uint8_t* source = args.packed + first * layout::kTileBytes;
-    const int64_t step = (Transposed ? args.tilesN : 1) * static_cast<int64_t>(layout::kTileBytes);
-#pragma unroll
-    for (int i = 0; i < ceilDiv(kPieces, kThreads); i++) {
-      const int piece = thread + i * kThreads;
-      if (kPieces % kThreads != 0 && piece >= kPieces) break;
-      const uint8_t* from;
-      bool present = true;
-      if constexpr (kHalfTile) {
-        const int half = firstFeature / 32 % 2;
-        from = Transposed ? source + piece / 16 * 512 + half * 256 + piece % 16 * 16
-                          : source + half * 1024 + piece * 16;
-      } else {
-        from = source + piece / 128 * step + piece % 128 * 16;
-        present = tile + piece / 128 < args.featureTiles64;
-      }
-      ptx::copyAsync16(base + piece * 16, from, present ? 16 : 0);
+      for (int e = 0; e < 8; e++)
+        if (i < rows && 2 * e < valid) words[e / 2] |= static_cast<uint32_t>(from[e]) << (e % 2 * 16);
+      ptx::storeShared16(xPlace(target, i), make_uint4(words[0], words[1], words[2], words[3]));
     }
   }
 
-  __device__ __forceinline__ void loadParams(uint32_t base, int chunk) const {
-    constexpr int kEntryPieces = layout::kEntryBytes / 16;
-    constexpr int kPieces = paramEntries(kTile, G, Transposed) * kEntryPieces;
-    // Entries that lie side by side in the table: along n.
-    constexpr int kRun = Transposed ? kSlabs : kTile.features / 16;
-    const int firstEntry = Transposed ? chunk * kSlabs : firstFeature / 16;
+  template <bool Full>
+  __device__ __forceinline__ void loadWeights(uint32_t base) const {
+    constexpr int kPieces = kTile.features * 2;  // of 16 bytes; a super-tile is 128
+    const uint32_t tileRow = static_cast<uint32_t>(args.tilesN) * layout::kTileBytes;
 #pragma unroll
     for (int i = 0; i < ceilDiv(kPieces, kThreads); i++) {
+      if (kPieces % kThreads != 0 && thread + i * kThreads >= kPieces) break;
+      const uint32_t target = base + thread * 16 + i * (kThreads * 16);
+      if constexpr (kHalfTile) {
+        ptx::copyAsync16(target, weights + i * (Transposed ? kThreads / 16 * 512 : kThreads * 16));
+        continue;
+      }
+      // Which super-tile of the tile: known at compile time unless a step covers several.
+      const int tile = kThreads > 128 ? (thread + i * kThreads) / 128 : i * kThreads / 128;
+      const uint8_t* from = weights + i * (kThreads * 16);
+      if constexpr (Transposed) from += static_cast<uint64_t>(tileRow - layout::kTileBytes) * tile;
+      if constexpr (Full) ptx::copyAsync16(target, from);
+      else ptx::copyAsync16(target, from, firstFeature / 64 + tile < args.featureTiles64 ? 16 : 0);
+    }
+  }
+
+  // The row of the table for a unit of k: 64 (Coarse) or 16 (Fine). Padding falls to the last.
+  __device__ __forceinline__ uint32_t paramRow(int unit) const { return min(args.group.divide(unit), static_cast<uint32_t>(args.paramRows - 1)); }
+
+  template <bool Full>
+  __device__ __forceinline__ void loadCoarseParams(uint32_t base) const {
+    static_assert(G != Grouping::Coarse || kParamPieces <= kThreads, "one piece a thread");
+    if (thread >= kParamPieces) return;
+    const uint8_t* from = params;
+    if constexpr (!Transposed) from += static_cast<uint64_t>(paramRow(chunk)) * args.paramRowBytes;
+    if constexpr (Full) {
+      ptx::copyAsync16(base + thread * 16, from);
+    } else {
+      const int entry = (Transposed ? chunk * kSlabs : firstFeature / 16) + thread % kRunPieces / kEntryPieces;
+      ptx::copyAsync16(base + thread * 16, from, entry < args.entriesPerRow ? 16 : 0);
+    }
+  }
+
+  __device__ __forceinline__ void loadFineParams(uint32_t base) const {
+    const int firstEntry = Transposed ? chunk * kSlabs : firstFeature / 16;
+    const int firstUnit = Transposed ? firstFeature / 16 : chunk * kSlabs;
+#pragma unroll
+    for (int i = 0; i < ceilDiv(kParamPieces, kThreads); i++) {
       const int piece = thread + i * kThreads;
-      if (kPieces % kThreads != 0 && piece >= kPieces) break;
-      const int run = piece / (kRun * kEntryPieces), inRun = piece % (kRun * kEntryPieces);
-      // The group of this run: along k, which is the reduction or the features.
-      const int unit = G == Grouping::Coarse ? (Transposed ? firstFeature / 64 + run : chunk)
-                                             : (Transposed ? firstFeature / 16 + run : chunk * kSlabs + run);
-      const int row = min(static_cast<int>(args.group.divide(unit)), args.paramRows - 1);
-      const bool present = firstEntry + inRun / kEntryPieces < args.entriesPerRow;
-      const uint8_t* from = args.params + row * args.paramRowBytes + (firstEntry * kEntryPieces + inRun) * 16;
-      ptx::copyAsync16(base + piece * 16, from, present ? 16 : 0);
+      if (piece >= kParamPieces) break;
+      const int inRun = piece % kRunPieces;
+      const uint8_t* from = params + static_cast<uint64_t>(paramRow(firstUnit + piece / kRunPieces)) * args.paramRowBytes + (firstEntry * kEntryPieces + inRun) * 16;
+      ptx::copyAsync16(base + piece * 16, from, firstEntry + inRun / kEntryPieces < args.entriesPerRow ? 16 : 0);
     }
   }
 };

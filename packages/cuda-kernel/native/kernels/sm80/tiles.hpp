@@ -20,14 +20,13 @@ struct TileShape {
 constexpr TileShape kTiles[] = {
     {32, 8, 32, 8, 8, 1, 8},        // 0
     {32, 16, 32, 16, 8, 1, 8},      // 1
-    {64, 16, 64, 16, 8, 1, 6},      // 2
-    {32, 32, 32, 32, 8, 1, 6},      // 3
-    {64, 32, 32, 32, 4, 1, 8},      // 4
-    {64, 64, 32, 64, 4, 1, 6},      // 5
-    {128, 64, 32, 64, 2, 1, 8},     // 6
-    {128, 128, 64, 64, 2, 1, 5},    // 7
-    {128, 128, 64, 64, 1, 2, 5},    // 8
-    {256, 128, 64, 64, 1, 1, 6},    // 9
+    {32, 32, 32, 32, 8, 1, 6},      // 2
+    {64, 32, 32, 32, 4, 1, 8},      // 3
+    {64, 64, 32, 64, 4, 1, 6},      // 4
+    {64, 128, 32, 128, 4, 1, 4},    // 5
+    {128, 128, 32, 128, 2, 1, 5},   // 6
+    {128, 128, 32, 128, 1, 2, 5},   // 7
+    {256, 128, 32, 128, 1, 1, 6},   // 8
 };
 constexpr int kTileCount = sizeof(kTiles) / sizeof(kTiles[0]);
 
@@ -75,9 +74,10 @@ constexpr int sharedBytes(const TileShape& t, Grouping g, bool transposed, int a
 constexpr bool collectAtOnce(const TileShape& t, Grouping g, bool transposed, int arch) {
   return t.groups * collectBytes(t) <= sharedBytes(t, g, transposed, arch);
 }
-// Two stages are the least that overlaps anything.
+// Two stages are the least that overlaps anything; element-wise parameters need registers
+// that the largest warp tiles do not leave.
 constexpr bool runsOn(const TileShape& t, Grouping g, bool transposed, int arch) {
-  return stageCount(t, g, transposed, arch) >= 2;
+  return stageCount(t, g, transposed, arch) >= 2 && !(g == Grouping::Element && t.warpTokens > 64);
 }
 
 }  // namespace w4a16::sm80

@@ -1,0 +1,5 @@
+import type { Backend } from "@w4a16/core";
+import { reference } from "@w4a16/reference";
+
+/** The devices to choose from, the fastest first. */
+export const devices: readonly Backend[] = [reference];

@@ -1,0 +1,77 @@
+import { ArgumentError, requireInteger } from "../errors.js";
+import { encodeGroups, fitRange, type GroupParameters, unsignedRange } from "./groups.js";
+import { solveHqq } from "./hqq.js";
+import {
+  HQQ_OPTIONS,
+  type HqqOptions,
+  type QuantizeShape,
+  requireBoolean,
+  requireInput,
+  resolveHqq,
+} from "./options.js";
+
+export interface QuantizeCodesOptions extends QuantizeShape, HqqOptions {
+  /** Bits of a code, 1 to 8. Default 4. */
+  readonly bits?: number | undefined;
+  /** Fit the zeros with HQQ's solver (default), or keep each group's range. */
+  readonly optimize?: boolean | undefined;
+}
+
+/** Unpacked unsigned codes with their parameters, in the weight's own order. */
+export interface QuantizedCodes {
+  readonly bits: number;
+  /** [N, K], 0..2^bits − 1. */
+  readonly codes: Uint8Array;
+  /** [N, K/G]; w ≈ (code − zero) · scale. */
+  readonly scales: Float32Array;
+  /** [N, K/G], real numbers. */
+  readonly zeros: Float32Array;
+}
+
+/**
+ * Quantizes a weight [N, K] to unsigned codes of 1 to 8 bits, unpacked: for
+ * other layouts and bit widths than those of `quantizeHqq` and `quantizeMinMax`.
+ *
+ * @throws ArgumentError on a wrong shape, length, group size or option, and on NaN or Inf.
+ */
+export function quantizeCodes(weight: Float32Array, options: QuantizeCodesOptions): QuantizedCodes {
+  const input = requireInput(weight, options, [...HQQ_OPTIONS, "bits", "optimize"]);
+  const bits = requireBits(options.bits ?? 4);
+  const settings = resolveHqq(options);
+  const range = unsignedRange(bits);
+  const { k, groupSize } = input;
+  const result = {
+    bits,
+    codes: new Uint8Array(weight.length),
+    scales: new Float32Array(weight.length / groupSize),
+    zeros: new Float32Array(weight.length / groupSize),
+  };
+  const store = (row: number, rows: Float32Array, parameters: GroupParameters) => {
+    encodeGroups(rows, groupSize, parameters, range, result.codes.subarray(row * k));
+    const first = (row * k) / groupSize;
+    result.scales.set(
+      parameters.inverseScales.map((inverse) => 1 / inverse),
+      first,
+    );
+    result.zeros.set(parameters.zeros, first);
+  };
+  if (requireBoolean("optimize", options.optimize ?? true)) {
+    solveHqq(input, range.highest, settings, (block, parameters) =>
+      store(block.row, block.weight, parameters),
+    );
+  } else {
+    store(0, weight, fitRange(weight, groupSize, range.highest, settings.roundZero, 0));
+  }
+  return result;
+}
+
+function requireBits(bits: number): number {
+  if (requireInteger("bits", bits, 1) <= 8) return bits;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "bits",
+    expected: "a whole number from 1 to 8",
+    received: String(bits),
+    fix: "Codes are kept in bytes; choose at most 8 bits.",
+  });
+}

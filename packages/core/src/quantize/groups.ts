@@ -1,0 +1,148 @@
+/**
+ * What every quantizer does with the groups of some rows of a weight, seen as
+ * [rows·K/G, G]: first parameters from each group's range, and codes from parameters.
+ *
+ * Scales are kept inverted while quantizing (code = w · inverseScale + zero), and
+ * each operation is rounded to float32, so that codes equal those of the public
+ * HQQ quantizer, which works in float32.
+ */
+import { ArgumentError } from "../errors.js";
+
+/** Rounds to a whole number, nearest even: at 1.5·2^52 a double has no fraction bits left. */
+function roundHalfEven(value: number): number {
+  return value + 6755399441055744 - 6755399441055744;
+}
+
+/** The code for a scaled weight: rounded to nearest even and clamped. */
+export function toCode(scaled: number, lowest: number, highest: number): number {
+  return roundHalfEven(scaled < lowest ? lowest : scaled > highest ? highest : scaled);
+}
+
+/** Parameters while quantizing, one of each to a group. */
+export interface GroupParameters {
+  readonly inverseScales: Float32Array;
+  readonly zeros: Float32Array;
+}
+
+/** Parameters for `groups` groups, all zero. */
+export function allocateParameters(groups: number): GroupParameters {
+  return { inverseScales: new Float32Array(groups), zeros: new Float32Array(groups) };
+}
+
+/** The codes a quantizer may give. */
+export interface CodeRange {
+  readonly lowest: number;
+  readonly highest: number;
+}
+
+/** Codes of `bits` bits without sign. */
+export function unsignedRange(bits: number): CodeRange {
+  return { lowest: 0, highest: 2 ** bits - 1 };
+}
+
+export const S4_RANGE: CodeRange = { lowest: -8, highest: 7 };
+
+/** Groups whose range is at most this get scale 1 (as the public HQQ quantizer does). */
+const SMALLEST_RANGE = 1e-4;
+/** Largest inverse scale, so that scales stay normal numbers in float16. */
+const LARGEST_INVERSE_SCALE = 2e4;
+
+/**
+ * Asymmetric parameters: the group's smallest and largest weight become the
+ * codes 0 and `highest`.
+ *
+ * @param origin index of weight[0] in the caller's whole weight, for the error.
+ * @throws ArgumentError `W4A16_NON_FINITE_WEIGHT`.
+ */
+export function fitRange(
+  weight: Float32Array,
+  groupSize: number,
+  highest: number,
+  roundZero: boolean,
+  origin: number,
+): GroupParameters {
+  const parameters = allocateParameters(weight.length / groupSize);
+  for (let group = 0, start = 0; start < weight.length; group++, start += groupSize) {
+    let min = weight[start]!;
+    let max = min;
+    let finite = 0;
+    for (let i = start; i < start + groupSize; i++) {
+      const w = weight[i]!;
+      finite += w - w;
+      if (w < min) min = w;
+      if (w > max) max = w;
+    }
+    if (finite !== 0) throwNonFinite(weight, start, origin);
+    const range = max - min;
+    const inverseScale =
+      Math.fround(range) <= SMALLEST_RANGE
+        ? 1
+        : Math.min(
+            Math.fround(highest / Math.min(range, Math.fround(range))),
+            LARGEST_INVERSE_SCALE,
+          );
+    const zero = Math.fround(-min * inverseScale);
+    parameters.inverseScales[group] = inverseScale;
+    parameters.zeros[group] = roundZero ? roundHalfEven(zero) : zero;
+  }
+  return parameters;
+}
+
+/**
+ * Symmetric parameters: zero 0, and a scale that makes ±`highest` reach the
+ * group's largest magnitude, so that nothing is clamped.
+ *
+ * @param origin as in {@link fitRange}.
+ * @throws ArgumentError `W4A16_NON_FINITE_WEIGHT`.
+ */
+export function fitMagnitude(
+  weight: Float32Array,
+  groupSize: number,
+  highest: number,
+  origin: number,
+): GroupParameters {
+  const parameters = allocateParameters(weight.length / groupSize);
+  for (let group = 0, start = 0; start < weight.length; group++, start += groupSize) {
+    let magnitude = 0;
+    let finite = 0;
+    for (let i = start; i < start + groupSize; i++) {
+      const w = weight[i]!;
+      finite += w - w;
+      magnitude = Math.max(magnitude, Math.abs(w));
+    }
+    if (finite !== 0) throwNonFinite(weight, start, origin);
+    parameters.inverseScales[group] =
+      magnitude === 0 ? 1 : Math.min(Math.fround(highest / magnitude), LARGEST_INVERSE_SCALE);
+  }
+  return parameters;
+}
+
+/** The codes of a weight: round(w · inverseScale + zero), nearest even, clamped, into `codes`. */
+export function encodeGroups(
+  weight: Float32Array,
+  groupSize: number,
+  { inverseScales, zeros }: GroupParameters,
+  { lowest, highest }: CodeRange,
+  codes: Uint8Array | Int8Array,
+): void {
+  for (let group = 0, i = 0; group < zeros.length; group++) {
+    const inverseScale = inverseScales[group]!;
+    const zero = zeros[group]!;
+    for (const end = i + groupSize; i < end; i++) {
+      const scaled = Math.fround(Math.fround(weight[i]! * inverseScale) + zero);
+      codes[i] = toCode(scaled, lowest, highest);
+    }
+  }
+}
+
+function throwNonFinite(weight: Float32Array, start: number, origin: number): never {
+  let at = start;
+  while (Number.isFinite(weight[at])) at++;
+  throw new ArgumentError({
+    code: "W4A16_NON_FINITE_WEIGHT",
+    subject: `weight[${origin + at}]`,
+    expected: "a finite number",
+    received: String(weight[at]),
+    fix: "Find where the weight was damaged; no scale can represent NaN or infinity.",
+  });
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import {
+  isW4A16Error,
+  packHqq,
+  packLinear,
+  packLinearRows,
+  packRowInterleave,
+  unpackHqq,
+  unpackLinear,
+  unpackRowInterleave,
+  W4A16Error,
+} from "../src/index.js";
+
+const u4 = new Uint8Array(8);
+
+/** What a user can get wrong; the texts are part of the product. */
+const mistakes: Record<string, () => unknown> = {
+  "odd rows": () => packRowInterleave(new Uint8Array(3), { rows: 3, cols: 1 }),
+  "odd K": () => packLinear(new Uint8Array(3), { outFeatures: 1, inFeatures: 3 }),
+  "too few codes": () => packLinear(u4, { outFeatures: 2, inFeatures: 8 }),
+  "a plain array": () => packRowInterleave([1, 2] as never, { rows: 2, cols: 1 }),
+  "a u4 code of 16": () => packLinear(Uint8Array.of(0, 16), { outFeatures: 1, inFeatures: 2 }),
+  "an s4 code of -9": () => packRowInterleave(Int8Array.of(7, -9), { rows: 2, cols: 1 }),
+  "negative rows": () => packRowInterleave(u4, { rows: -2, cols: 4 }),
+  "fractional cols": () => packRowInterleave(u4, { rows: 2, cols: 1.5 }),
+  "no shape": () => packLinear(u4, undefined as never),
+  "a misspelled option": () => packLinear(u4, { outFeatures: 1, inFeature: 8 } as never),
+  "signed given to pack": () =>
+    packLinear(u4, { outFeatures: 1, inFeatures: 8, signed: true } as never),
+  "packed bytes of a wrong length": () => unpackLinear(u4, { outFeatures: 1, inFeatures: 8 }),
+  "packed codes of a wrong class": () =>
+    unpackRowInterleave(Int8Array.of(1) as never, { rows: 2, cols: 1 }),
+  "rows beyond the weight": () =>
+    packLinearRows(u4, { outFeatures: 4, inFeatures: 2 }, 2, new Uint8Array(4)),
+  "HQQ at 5 bits": () => packHqq(u4, { rows: 8, cols: 1, bits: 5 as never }),
+  "HQQ rows that do not divide": () => packHqq(u4, { rows: 1, cols: 8, bits: 4 }),
+  "an HQQ code too large": () => packHqq(Uint8Array.of(1, 4, 0, 0), { rows: 4, cols: 1, bits: 2 }),
+  "HQQ words of a wrong class": () => unpackHqq(u4 as never, { rows: 10, cols: 8, bits: 3 }),
+};
+
+describe("errors", () => {
+  test.each(Object.keys(mistakes))("%s", (name) => {
+    let error: unknown;
+    try {
+      mistakes[name]!();
+    } catch (caught) {
+      error = caught;
+    }
+    expect(isW4A16Error(error)).toBe(true);
+    expect(error).toBeInstanceOf(W4A16Error);
+    expect((error as W4A16Error).message).toMatchSnapshot();
+  });
+});

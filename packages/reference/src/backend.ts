@@ -1,0 +1,37 @@
+import { ArgumentError, type Backend, describeValue, requireOptions } from "@w4a16/core";
+import { ReferenceDevice } from "./device.js";
+import type { Precision } from "./multiply/panels.js";
+
+export interface ReferenceOptions {
+  /**
+   * `"float32"`, the default: W = (code − zero) · scale is rounded to float32
+   * at each step, as core's `dequantize` does. `"float64"`: W is not rounded.
+   * At either, products are summed in float64 and an output is rounded once.
+   */
+  readonly precision?: Precision | undefined;
+}
+
+/**
+ * The device that runs anywhere: it dequantizes, then multiplies. It computes
+ * inside `matmul`, on the calling thread, so a result is ready when the call
+ * returns; `read()` copies.
+ */
+export const reference: Backend<ReferenceOptions> = {
+  name: "reference",
+  availability: () => ({ available: true }),
+  open: async (options = {}) => {
+    requireOptions("options", options, ["precision"]);
+    return new ReferenceDevice(requirePrecision(options.precision ?? "float32"));
+  },
+};
+
+function requirePrecision(precision: unknown): Precision {
+  if (precision === "float32" || precision === "float64") return precision;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "precision",
+    expected: "float32 or float64",
+    received: describeValue(precision),
+    fix: "Pass one of these names.",
+  });
+}

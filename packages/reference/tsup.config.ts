@@ -1,0 +1,11 @@
+import { defineConfig } from "tsup";
+import { library } from "../../tsup.base.js";
+
+export default defineConfig(
+  library({
+    index: "src/index.ts",
+    metrics: "src/metrics.ts",
+    testing: "src/testing.ts",
+    conformance: "src/conformance/index.ts",
+  }),
+);

@@ -1,0 +1,85 @@
+/**
+ * Everything that must hold before a change lands, in one run: `.ci/run`.
+ * The last line counts the tests and, one each, the checks beside them.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const results = join(root, ".cache", "tests.json");
+const env = {
+  ...process.env,
+  CI: "true",
+  NO_COLOR: "1",
+  TURBO_TELEMETRY_DISABLED: "1",
+  PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH}`,
+};
+
+let passed = 0;
+let failed = 0;
+
+mkdirSync(dirname(results), { recursive: true });
+runTests();
+check("formatting and lint", "biome", "ci", ".");
+check("types", "npm", "run", "--silent", "typecheck");
+for (const name of publicPackages()) {
+  check(`publint ${name}`, "publint", join("packages", name), "--strict");
+  check(
+    `are the types right: ${name}`,
+    "attw",
+    "--pack",
+    join("packages", name),
+    "--profile",
+    "node16",
+    "--quiet",
+  );
+}
+check("API documentation", "npm", "run", "--silent", "docs");
+check("the main job", "npm", "--silent", "start");
+check("performance", "npm", "run", "--silent", "perf");
+check("tests on the oldest and the newest Node", "npm", "run", "--silent", "test:node", "20", "26");
+
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+/** Runs the README's test command and adds up what its report says. */
+function runTests() {
+  heading("tests");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${results}`];
+  const status = run("npm", ["test", "--", ...reporters]);
+  if (!existsSync(results)) {
+    failed++;
+    return;
+  }
+  const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(results, "utf8"));
+  passed += numPassedTests;
+  failed += numFailedTests;
+  // A suite that could not even start fails no test.
+  if (status !== 0 && numFailedTests === 0) failed++;
+}
+
+function check(name, command, ...args) {
+  heading(name);
+  const ok = run(command, args) === 0;
+  console.log(`${ok ? "passed" : "FAILED"}: ${name}`);
+  if (ok) passed++;
+  else failed++;
+}
+
+function run(command, args) {
+  return spawnSync(command, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] })
+    .status;
+}
+
+function heading(name) {
+  console.log(`\n== ${name}`);
+}
+
+function publicPackages() {
+  return readdirSync(join(root, "packages")).filter((name) => {
+    const manifest = join(root, "packages", name, "package.json");
+    return existsSync(manifest) && !JSON.parse(readFileSync(manifest, "utf8")).private;
+  });
+}
