@@ -14,8 +14,9 @@ struct BenchShape { int N, K, G; DataType type; bool allShapes; std::vector<int>
 
 inline std::string nameOfPlan(const sm90a::Plan& plan) {
   const sm90a::Shape& s = sm90a::kShapes[plan.shape];
-  char text[64];
-  std::snprintf(text, sizeof text, "%s %dx%d%s", s.family == sm90a::Family::Pair ? "pair" : "whole", s.features(), s.tokens, plan.schedule.shared() > 0 ? " shares" : "");
+  char text[64], parts[16] = "";
+  if (plan.schedule.parts > 1) std::snprintf(parts, sizeof parts, " parts %d", plan.schedule.parts);
+  std::snprintf(text, sizeof text, "%s %dx%d%s", s.family == sm90a::Family::Pair ? "pair" : "whole", s.features(), s.tokens, parts);
   return text;
 }
 
@@ -35,6 +36,20 @@ class Bench {
     if (!file_) return;
     std::fprintf(file_, "\n]}\n");
     std::fclose(file_);
+  }
+
+  // A few launches of one kernel shape.
+  void one(const BenchShape& shape, int kernel, bool transposed) {
+    Weight weight;
+    weight.make(shape.N, shape.K, shape.G, shape.type, false, ScaleKind::Ordinary, ZeroKind::Hqq, 11);
+    const int M = shape.Ms[0], widest = std::max(shape.N, shape.K);
+    Buffer<uint16_t> x(static_cast<int64_t>(M) * widest), y(static_cast<int64_t>(M) * widest);
+    fillActivations<<<8192, 256>>>(x.get(), shape.type, 1, static_cast<int64_t>(M) * widest, static_cast<int64_t>(M) * widest, 0.f, 99);
+    const int64_t features = transposed ? shape.K : shape.N, reduction = transposed ? shape.N : shape.K;
+    const FusedProblem p{weight.packed.get(), weight.params.get(), x.get(), y.get(), nullptr, reduction, features, M, shape.N, shape.K, shape.G, shape.type, shape.type, shape.type, transposed};
+    const sm90a::Plan plan = sm90a::makePlan(p, kernel, 1, sms_);
+    for (int i = 0; i < 3; i++) CUDA_CHECK(sm90a::launchFused(p, plan, workspace_.get(), counters_.get(), 0));
+    CUDA_CHECK(cudaDeviceSynchronize());
   }
 
   void run(const BenchShape& shape) {
@@ -69,10 +84,9 @@ class Bench {
             const int down = ceilDiv(M, s.tokens);
             if ((down == 1 && s.tokens >= 2 * M && i > 0) || M > s.tokens * 8) continue;  // mostly padding, or hopeless
             if (s.family == sm90a::Family::Pair && down * ceilDiv<int64_t>(features, s.features()) > 200) continue;
-            add(heuristics::estimated(p, i, false, sms_), "");
-            if (s.family == sm90a::Family::Whole) {
-              const sm90a::Plan plan = heuristics::estimated(p, i, true, sms_);
-              if (plan.schedule.shared() > 0) add(plan, "");
+            for (int parts = 1; parts <= (s.family == sm90a::Family::Whole ? 4 : 1); parts++) {
+              const sm90a::Plan plan = heuristics::estimated(p, i, parts, sms_);
+              if (plan.schedule.parts == parts && (parts == 1 || plan.schedule.direct > 0 || parts == 2)) add(plan, "");
             }
           }
         report(shape, M, transposed, candidates, model, timer_.run(candidates, repeats_));

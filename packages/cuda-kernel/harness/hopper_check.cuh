@@ -14,7 +14,8 @@ using namespace w4a16;
 struct Case {
   int64_t M, N, K, groupSize, xPad, outPad, outOffset;
   DataType type, outType, biasType;
-  bool isSigned, transposed, bias, shares;
+  bool isSigned, transposed, bias;
+  int parts;  // of a tail
   int shape;  // −1: the heuristics choose
   ScaleKind scaleKind;
   ZeroKind zeroKind;
@@ -61,7 +62,7 @@ class Checker {
     const FusedProblem p{weight_.packed.get(), weight_.params.get(), x_.get(), out_.get() + lead, c.bias ? bias_.get() : nullptr, xStride, outStride,
                          c.M, c.N, c.K, c.groupSize, c.type, c.outType, c.biasType, c.transposed};
     if (const char* reason = sm90a::unsupported(p)) { std::printf("unsupported: %s\n", reason); failures++; return; }
-    const sm90a::Plan plan = c.shape < 0 ? heuristics::chooseHopper(p, sms_) : sm90a::makePlan(p, c.shape, c.shares, sms_);
+    const sm90a::Plan plan = c.shape < 0 ? heuristics::chooseHopper(p, sms_) : sm90a::makePlan(p, c.shape, c.parts, sms_);
     if (sm90a::workspaceBytes(plan) > workspace_.bytes() || sm90a::counterCount(plan) * 4 > counters_.bytes()) { std::printf("workspace too small\n"); failures++; return; }
     unsigned long long hashes[3], dirty = 0;
     for (int repeat = 0; repeat < 3; repeat++) {
@@ -86,22 +87,23 @@ class Checker {
 
  private:
   static void describe(const char* what, const Case& c, const sm90a::Plan& plan) {
-    std::printf("%s M %lld N %lld K %lld G %lld %s -> %s %s %s bias %d(%s) shape %d direct %d of %d tiles x pad %lld out pad %lld offset %lld scales %d zeros %d mean %g seed %u\n", what, (long long)c.M, (long long)c.N,
+    std::printf("%s M %lld N %lld K %lld G %lld %s -> %s %s %s bias %d(%s) shape %d direct %d of %d tiles, parts %d x pad %lld out pad %lld offset %lld scales %d zeros %d mean %g seed %u\n", what, (long long)c.M, (long long)c.N,
                 (long long)c.K, (long long)c.groupSize, nameOf(c.type), nameOf(c.outType), c.transposed ? "transposed" : "forward", c.isSigned ? "s4" : "u4", c.bias, nameOf(c.biasType),
-                plan.shape, plan.schedule.direct, plan.schedule.tiles, (long long)c.xPad, (long long)c.outPad, (long long)c.outOffset, (int)c.scaleKind, (int)c.zeroKind, c.mean, c.seed);
+                plan.shape, plan.schedule.direct, plan.schedule.tiles, plan.schedule.parts, (long long)c.xPad, (long long)c.outPad, (long long)c.outOffset, (int)c.scaleKind, (int)c.zeroKind, c.mean, c.seed);
   }
 
   void judge(const Case& c, const sm90a::Plan& plan, const Errors& e, unsigned long long dirty, bool repeats) {
     cases++;
-    const bool shared = plan.schedule.shared() > 0;
+    const bool shared = plan.schedule.parts > 1;
     perShape[plan.shape][shared]++;
     const double relative = e.exact > 0 ? std::sqrt(e.square / e.exact) : std::sqrt(e.square);
     const double baseline = e.exact > 0 ? std::sqrt(e.seed / e.exact) : 0;
     const double step = c.type == DataType::Float16 ? 0x1p-11 : 0x1p-8;
     const double outStep = c.outType == DataType::Float16 ? 0x1p-11 : c.outType == DataType::BFloat16 ? 0x1p-8 : 0x1p-23;
     bool ok = dirty == 0 && repeats && e.notFinite == 0;
-    // Below float16's normal range rounding is absolute.
-    if (c.scaleKind != ScaleKind::Tiny) ok = ok && relative <= 1.5 * baseline + 1e-6 && e.worst <= 2 * (step + outStep);
+    // Below float16's normal range rounding is absolute. With few features the two roundings' errors are too few to compare.
+    const int64_t features = c.transposed ? c.K : c.N;
+    if (c.scaleKind != ScaleKind::Tiny) ok = ok && (features < 32 || relative <= 1.5 * baseline + 1e-6) && e.worst <= 2 * (step + outStep);
     if (!ok) {
       failures++;
       describe("FAILED", c, plan);
@@ -137,7 +139,7 @@ inline Case randomCase(std::mt19937& rng, uint32_t seed, int index) {
   c.outType = pick(0, 3) ? c.type : DataType::Float32;
   c.biasType = static_cast<DataType>(pick(0, 2));
   c.bias = pick(0, 3) == 0;
-  c.isSigned = pick(0, 1), c.transposed = pick(0, 1), c.shares = pick(0, 1);
+  c.isSigned = pick(0, 1), c.transposed = pick(0, 1), c.parts = static_cast<int>(pick(1, 4));
   const int64_t reduction = c.transposed ? c.N : c.K;
   c.xPad = (8 - reduction % 8) % 8 + (pick(0, 1) ? 0 : of({8, 16, 64}));  // rows 16 bytes apart, as these kernels want
   c.outPad = pick(0, 1) ? 0 : of({1, 2, 4, 8, 40});
@@ -151,13 +153,15 @@ inline Case randomCase(std::mt19937& rng, uint32_t seed, int index) {
 inline int runSweep(int count, uint32_t seed) {
   Checker checker;
   std::mt19937 rng(seed);
-  // Each shape once at a size that fills its ring many times over, in both directions.
+  // Each shape with a reduction that fills its ring several times over, in both directions.
   for (int shape = 0; shape < sm90a::kShapeCount; shape++)
-    for (int variant = 0; variant < 4 && checker.failures <= 20; variant++)
-      checker.run({sm90a::kShapes[shape].tokens * 2 - 3, 1088, 2112, variant & 2 ? 32 : 64, 0, 0, 0, DataType::BFloat16, DataType::BFloat16, DataType::Float32, false, (variant & 1) != 0, false, true, shape,
-                   ScaleKind::Ordinary, ZeroKind::Hqq, 0.f, 17u});
+    for (int variant = 0; variant < 4 && checker.failures <= 20; variant++) {
+      const bool transposed = variant & 1;
+      checker.run({sm90a::kShapes[shape].tokens + 5, transposed ? 14336 : 200, transposed ? 192 : 14336, variant & 2 ? 32 : 64, 0, 0, 0, DataType::BFloat16, DataType::BFloat16, DataType::Float32, false,
+                   transposed, false, 3, shape, ScaleKind::Ordinary, ZeroKind::Hqq, 0.f, 17u});
+    }
   for (int i = 0; i < count && checker.failures <= 20; i++) checker.run(randomCase(rng, seed * 100003u + i, i));
-  std::printf("cases by shape (whole tiles or pairs, with shares):");
+  std::printf("cases by shape (whole tiles or pairs, with parts):");
   for (int s = 0; s < sm90a::kShapeCount; s++) std::printf(" %d:%d,%d", s, checker.perShape[s][0], checker.perShape[s][1]);
   std::printf("\nrms error over seed rounding: bf16 %.4f, fp16 %.4f; worst case %.3f\n", std::sqrt(checker.square[0] / checker.seedSquare[0]), std::sqrt(checker.square[1] / checker.seedSquare[1]), checker.worstRatio);
   std::printf("sweep: %d cases, %d failures\n", checker.cases, checker.failures);

@@ -10,8 +10,8 @@ using sm90a::Family;
 using sm90a::kShapes;
 using sm90a::Plan;
 
-Plan estimated(const FusedProblem& p, int shape, bool shares, int multiprocessors) {
-  Plan plan = sm90a::makePlan(p, shape, shares, multiprocessors);
+Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors) {
+  Plan plan = sm90a::makePlan(p, shape, parts, multiprocessors);
   const sm90a::Shape& s = kShapes[shape];
   const HopperCost& cost = kHopperCosts[shape];
   const int64_t features = p.transposed ? p.K : p.N, reduction = p.transposed ? p.N : p.K;
@@ -25,7 +25,7 @@ Plan estimated(const FusedProblem& p, int shape, bool shares, int multiprocessor
     const sm90a::Schedule& d = plan.schedule;
     const float tileUs = chunks * cost.chunkCycles / (kHopperGhz * 1000.f) + cost.tileUs;
     us = static_cast<float>(ceilDiv(d.direct, d.ctas)) * tileUs;
-    if (d.shared() > 0) us += static_cast<float>(d.shared()) / d.ctas * tileUs + kHopperSharesUs;
+    if (d.parts > 1) us += static_cast<float>(d.firstPart) / d.stages * tileUs + kHopperPartUs * d.parts;
   }
   const float bytes = 0.54f * p.N * p.K + 2.f * p.M * (reduction + features);
   plan.microseconds = kHopperLaunchUs + kHopperStartUs + std::max(us, bytes / kHopperBytesPerUs);
@@ -35,9 +35,8 @@ Plan estimated(const FusedProblem& p, int shape, bool shares, int multiprocessor
 Plan chooseHopper(const FusedProblem& p, int multiprocessors) {
   Plan best{};
   for (int shape = 0; shape < sm90a::kShapeCount; shape++)
-    for (const bool shares : {false, true}) {
-      if (shares && kShapes[shape].family == Family::Pair) continue;
-      const Plan plan = estimated(p, shape, shares, multiprocessors);
+    for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
+      const Plan plan = estimated(p, shape, parts, multiprocessors);
       if (best.microseconds == 0.f || plan.microseconds < best.microseconds) best = plan;
     }
   return best;

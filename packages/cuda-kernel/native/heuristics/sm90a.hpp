@@ -4,8 +4,8 @@
 
 namespace w4a16::heuristics {
 
-// A plan of one shape with the model's estimate. `shares` as in sm90a::makePlan().
-sm90a::Plan estimated(const FusedProblem& problem, int shape, bool shares, int multiprocessors);
+// A plan of one shape with the model's estimate. `parts` as in sm90a::makePlan().
+sm90a::Plan estimated(const FusedProblem& problem, int shape, int parts, int multiprocessors);
 
 // The cheapest plan. Depends on nothing but the problem and the device's size, so a problem gets the
 // same kernel, and the same bits, on every call. The problem is one that sm90a::unsupported() lets pass.

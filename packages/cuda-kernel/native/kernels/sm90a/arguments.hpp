@@ -11,7 +11,7 @@ struct Arguments {
   const uint8_t* params;
   void* out;
   const void* bias;
-  float* workspace;       // Whole with shares: partial tiles
+  float* workspace;       // Whole with a tail in parts: partial tiles
   uint32_t* counters;     // and their flags, zero between launches
   int64_t outStride;      // elements
   int64_t paramRowBytes;

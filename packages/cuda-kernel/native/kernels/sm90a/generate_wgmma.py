@@ -2,7 +2,7 @@
 """Writes wgmma.cuh: one wrapper per token width and 16-bit type. An asm statement's operands cannot be made by a template."""
 import pathlib
 
-WIDTHS = (16, 32, 64, 96, 128, 160, 192, 224, 256)
+WIDTHS = (16, 32, 64, 96, 128, 144, 160, 192, 224, 256)
 TYPES = (("__half", "f16"), ("__nv_bfloat16", "bf16"))
 
 lines = [
@@ -28,7 +28,7 @@ for name, suffix in TYPES:
             "",
             "template <>",
             f"struct Wgmma<{name}, {n}> {{",
-            f"  static __device__ __forceinline__ void multiplyAdd(float (&d)[{count}], const uint32_t (&a)[4], uint64_t b) {{",
+            f"  static __device__ __forceinline__ void multiplyAdd(float* d, const uint32_t (&a)[4], uint64_t b) {{",
             "    asm volatile(",
             '        "{\\n.reg .pred p;\\nsetp.eq.u32 p, 0, 0;\\n"',
             f'        "wgmma.mma_async.sync.aligned.m64n{n}k16.f32.{suffix}.{suffix} {{{d}}}, {{{a}}}, %{count + 4}, p, 1, 1, 0;\\n}}\\n"',

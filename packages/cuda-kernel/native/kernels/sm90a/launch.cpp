@@ -15,6 +15,9 @@ int64_t reductionOf(const FusedProblem& p) { return p.transposed ? p.N : p.K; }
 int64_t outputTiles(const FusedProblem& p, const Shape& s) {
   return ceilDiv<int64_t>(featuresOf(p), s.features()) * ceilDiv<int64_t>(p.M, s.tokens);
 }
+// A partial tile takes about as long to be written as this many stages are multiplied.
+constexpr int kFirstPartExtra = 3;
+
 bool aligned16(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
 
 const void* findKernel(const FusedProblem& p, int shape) {
@@ -81,7 +84,7 @@ const char* unsupported(const FusedProblem& p) {
   return nullptr;
 }
 
-Plan makePlan(const FusedProblem& p, int shape, bool shares, int multiprocessors) {
+Plan makePlan(const FusedProblem& p, int shape, int parts, int multiprocessors) {
   Plan plan{shape, {}, 0.f};
   const Shape& s = kShapes[shape];
   if (s.family == Family::Pair) return plan;
@@ -90,22 +93,22 @@ Plan makePlan(const FusedProblem& p, int shape, bool shares, int multiprocessors
   d.stages = static_cast<int>(ceilDiv<int64_t>(reductionOf(p), layout::kTileSize));
   d.ctas = std::min(d.tiles, multiprocessors);
   d.direct = d.tiles;
-  if (!shares || d.tiles % multiprocessors == 0) return plan;
-  // Between one and two tiles of work for every CTA: then a partial tile is never waited for long.
-  const int direct = std::max(0, d.tiles / multiprocessors - 1) * multiprocessors;
-  const int64_t stages = static_cast<int64_t>(d.tiles - direct) * d.stages;
-  if (stages < multiprocessors || stages * multiprocessors > INT32_MAX) return plan;
-  d.ctas = multiprocessors;
-  d.direct = direct;
+  d.firstPart = d.stages;
+  const int tail = d.tiles % multiprocessors;
+  if (parts < 2 || tail * parts > multiprocessors || d.stages < 4 * parts) return plan;
+  d.parts = parts;
+  d.direct = d.tiles - tail;
+  d.ctas = d.direct > 0 ? multiprocessors : tail * parts;
+  d.firstPart = ceilDiv(d.stages, parts) + (d.stages >= 16 * parts ? kFirstPartExtra : 0);
   return plan;
 }
 
 size_t workspaceBytes(const Plan& plan) {
   const Shape& s = kShapes[plan.shape];
-  return plan.schedule.shared() == 0 ? 0 : static_cast<size_t>(plan.schedule.ctas) * s.features() * s.tokens * sizeof(float);
+  return plan.schedule.parts < 2 ? 0 : static_cast<size_t>(plan.schedule.ctas) * s.features() * s.tokens * sizeof(float);
 }
 size_t counterCount(const Plan& plan) {
-  return plan.schedule.shared() == 0 ? 0 : static_cast<size_t>(plan.schedule.ctas) * kShapes[plan.shape].rows;
+  return plan.schedule.parts < 2 ? 0 : static_cast<size_t>(plan.schedule.ctas) * kShapes[plan.shape].rows;
 }
 
 cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspace, uint32_t* counters, cudaStream_t stream) {

@@ -27,8 +27,9 @@ struct Plan {
 // Why these kernels do not take a problem, in words for a user; null if they do.
 const char* unsupported(const FusedProblem& problem);
 
-// A plan of one shape. `shares`: cut the last tiles of a Whole shape into equal runs.
-Plan makePlan(const FusedProblem& problem, int shape, bool shares, int multiprocessors);
+// A plan of one shape. `parts` > 1: cut the tiles of a Whole shape's last wave into so many, where that many CTAs
+// are idle in it; otherwise it has no effect.
+Plan makePlan(const FusedProblem& problem, int shape, int parts, int multiprocessors);
 
 // Scratch memory of a plan: for one launch at a time, so one for each stream. The counters must be
 // zero at the first launch; every launch leaves them zero.

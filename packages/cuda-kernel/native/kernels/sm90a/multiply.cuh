@@ -53,7 +53,7 @@ class Multiplier {
         for (int s = 0; s < kSlabs; s++) dequantize(a_[(c & 1) * kSlabs + s], words[s], s);
         ptx::wgmmaFence();
 #pragma unroll
-        for (int s = 0; s < kSlabs; s++) ptx::Wgmma<T, kShape.tokens>::multiplyAdd(sum, a_[(c & 1) * kSlabs + s], b + s * 2);
+        for (int s = 0; s < kSlabs; s++) multiplyAdd(a_[(c & 1) * kSlabs + s], b + s * 2);
         ptx::wgmmaCommit();
       } else {
 #pragma unroll
@@ -63,7 +63,7 @@ class Multiplier {
           asm volatile("" : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
           dequantize(a_[s], words[s], s);
           ptx::wgmmaFence();
-          ptx::Wgmma<T, kShape.tokens>::multiplyAdd(sum, a_[s], b + s * 2);
+          multiplyAdd(a_[s], b + s * 2);
           ptx::wgmmaCommit();
           if (c == 0 && s == kSlabs - 1 && previous >= 0) ring_.release(previous, lane_);
         }
@@ -79,19 +79,24 @@ class Multiplier {
   }
 
  private:
+  __device__ __forceinline__ void multiplyAdd(const uint32_t (&a)[4], uint64_t b) {
+    constexpr int kSpan = kShape.spanTokens();
+#pragma unroll
+    for (int i = 0; i < kShape.spans(); i++) ptx::Wgmma<T, kSpan>::multiplyAdd(sum + i * (kSpan / 2), a, b + i * (kSpan * 128 / 16));
+  }
   // The four blocks of this warp's 16 features along the reduction.
   __device__ __forceinline__ void loadQuads(uint32_t (&quads)[kSlabs], int slot, int chunk) const {
-    const uint32_t tile = ring_.weights(slot) + (row_ * kShape.chunks + chunk) * layout::kTileBytes;
+    const uint32_t tile = ring_.weights(slot) + (Transposed ? row_ * kShape.chunks + chunk : chunk * kShape.rows + row_) * layout::kTileBytes;
     const uint32_t at = Transposed ? ((lane_ >> 3) * 4 + warp_) * layout::kBlockBytes + (lane_ & 7) * 16 : warp_ * (4 * layout::kBlockBytes) + lane_ * 16;
     ptx::loadMatrix4<Transposed>(quads, tile + at);
   }
   __device__ __forceinline__ void loadParams(int slot, int chunk, int firstSlab) {
-    const uint32_t runs = ring_.params(slot) + (row_ * kShape.chunks + chunk) * (Units * kRunBytes);
+    // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of runs [row][unit][chunk].
+    const uint32_t entry = ring_.params(slot) + (Transposed ? ((row_ * Units + warp_ * Units / 4) * kShape.chunks + chunk) * kRunBytes + firstSlab * layout::kEntryBytes
+                                                            : (chunk * Units * kShape.rows + row_) * kRunBytes + warp_ * layout::kEntryBytes);
+    constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
 #pragma unroll
-    for (int i = 0; i < kParamSets; i++)
-      params_[i] = loadLaneParams<T, Transposed>(Transposed ? runs + warp_ * Units / 4 * kRunBytes + (firstSlab + i) * layout::kEntryBytes
-                                                            : runs + i * kRunBytes + warp_ * layout::kEntryBytes,
-                                                 lane_);
+    for (int i = 0; i < kParamSets; i++) params_[i] = loadLaneParams<T, Transposed>(entry + i * kStep, lane_);
   }
   __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
     const LaneParams& p = params_[Transposed ? slab % kParamSets : slab * Units / kSlabs];

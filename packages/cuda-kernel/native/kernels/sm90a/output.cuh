@@ -30,19 +30,30 @@ __device__ __forceinline__ uint32_t roundPair<__nv_bfloat16>(float low, float hi
   return r;
 }
 
-// Eight neighbouring features of one token, 16 bits each.
-W4A16_DEVICE void storeEight(const Arguments& args, int token, int feature, uint4 v) {
-  if (token >= args.tokens) return;
-  uint16_t* out = static_cast<uint16_t*>(args.out) + token * args.outStride + feature;
-  if (args.outVector && feature + 8 <= args.features) {
-    *reinterpret_cast<uint4*>(out) = v;
-  } else {
+// One thread's stores of eight neighbouring features, 16 bits each, of several tokens.
+struct EightFeatures {
+  uint16_t* out;   // of token 0
+  int64_t stride;
+  int tokens, present;  // rows; how many of the eight features exist
+  bool vector;
+
+  __device__ __forceinline__ EightFeatures(const Arguments& args, int feature)
+      : out(static_cast<uint16_t*>(args.out) + feature), stride(args.outStride), tokens(args.tokens), present(args.features - feature),
+        vector(args.outVector && present >= 8) {}
+
+  __device__ __forceinline__ void store(int token, uint4 v) const {
+    if (token >= tokens) return;
+    uint16_t* const at = out + token * stride;
+    if (vector) {
+      *reinterpret_cast<uint4*>(at) = v;
+      return;
+    }
     const uint32_t words[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
     for (int i = 0; i < 8; i++)
-      if (feature + i < args.features) out[i] = static_cast<uint16_t>(words[i / 2] >> (i % 2 * 16));
+      if (i < present) at[i] = static_cast<uint16_t>(words[i / 2] >> (i % 2 * 16));
   }
-}
+};
 
 // One float32: no staging, since the eight rows of a fragment fill a sector.
 W4A16_DEVICE void storeFloat(const Arguments& args, int token, int feature, float v) {

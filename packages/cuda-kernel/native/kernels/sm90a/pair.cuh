@@ -70,11 +70,10 @@ struct Exchange {
     }
     if (args.outType == DataType::Float32) return;
     ptx::namedBarrier(1 + row, 128);
+    const int token = thread / 8 % 8, piece = thread % 8;
+    const EightFeatures features(args, firstFeature + piece * 8);
 #pragma unroll
-    for (int first = 0; first < kOwned * 64; first += 128) {
-      const int at = first + thread, u = at / 64, token = at / 8 % 8, piece = at % 8;
-      if (at < kOwned * 64) storeEight(args, tokenOf(u) + token, firstFeature + piece * 8, ptx::loadShared16(staging + u * 1024 + stagingOffset(token, piece)));
-    }
+    for (int u = thread / 64; u < kOwned; u += 2) features.store(tokenOf(u) + token, ptx::loadShared16(staging + u * 1024 + stagingOffset(token, piece)));
   }
 };
 
@@ -84,7 +83,7 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) pairKernel(c
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
-  enum { kStartBarrier = 15, kRingBarrier = 14 };
+  enum { kLoaderBarrier = 13, kRingBarrier = 14, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
   const R ring{(ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)};
 
@@ -97,27 +96,28 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) pairKernel(c
 
   if (warpgroup == kShape.warpgroups()) {
     if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    if (threadIdx.x < kConsumers + 32) {  // the loading warp
+    using L = Loader<ShapeIndex, Units, Transposed>;
+    const int role = (threadIdx.x >> 5) - kConsumers / 32;
+    if (threadIdx.x == kConsumers) {
+      ring.initBarriers();
+      ptx::barrierInit(ring.received(), 1);
+      ptx::barrierExpect(ring.received(), Exchange<T, ShapeIndex, Units>::kBytes);
+      ptx::barrierInitFence();
+    }
+    __syncwarp();
+    ptx::clusterArrive();
+    if (role < L::kWarps) {
+      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
+      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
       if (lane == 0) {
-        ring.initBarriers();
-        ptx::barrierInit(ring.received(), 1);
-        ptx::barrierExpect(ring.received(), Exchange<T, ShapeIndex, Units>::kBytes);
-        ptx::barrierInitFence();
+        L loader(ring, args, &x, role);
+        loader.aim(across, firstToken);
+        for (int i = 0; i < count; i++) {
+          if (i >= kStages) ptx::barrierWait(ring.empty(i % kStages), ((i / kStages) & 1) ^ 1);
+          loader.load(i % kStages, begin + i);
+        }
       }
       __syncwarp();
-      ptx::clusterArrive();
-      const Loader<ShapeIndex, Units, Transposed> loader(ring, args, &x, lane);
-      const int atOnce = min(count, kStages);
-      for (int i = 0; i < atOnce; i++) loader.load(i, begin + i, across, firstToken);  // loads start before anyone else is told
-      __syncwarp();
-      ptx::namedBarrier(kStartBarrier, kConsumers + 32);
-      for (int i = atOnce; i < count; i++) {
-        ptx::barrierWait(ring.empty(i % kStages), ((i / kStages) & 1) ^ 1);
-        loader.load(i % kStages, begin + i, across, firstToken);
-      }
-      __syncwarp();
-    } else {
-      ptx::clusterArrive();
     }
     ptx::clusterWait();
   } else {

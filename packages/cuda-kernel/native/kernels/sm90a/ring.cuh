@@ -1,4 +1,4 @@
-// The ring of stages in shared memory: its barriers, and the warp that fills it.
+// The ring of stages in shared memory: its barriers, and the warps that fill it.
 #pragma once
 #include "arguments.hpp"
 #include "ptx.cuh"
@@ -13,7 +13,7 @@ struct Ring {
   static constexpr Shape kShape = kShapes[ShapeIndex];
   static constexpr SharedLayout kLayout{kShape, Units};
   static constexpr int kReaders = kShape.rows * 4;  // warps that read a slot: one group
-  static_assert(kLayout.stages >= 2 * kShape.groups || kLayout.stages >= 4, "too few stages to overlap anything");
+  static_assert(kLayout.stages >= 2 * kShape.groups, "a slot is released while the next one is multiplied");
 
   uint32_t base;
 
@@ -37,60 +37,94 @@ struct Ring {
   }
 };
 
-// The loading warp. A stage is one copy a super-tile (2 KB), one a run of parameters (64 n of one
-// group, 320 bytes) and one tensor copy (or one a chunk) of activations; every lane issues one of them.
+// Filling the ring: three warps of the loading warpgroup, one thread of each, issue the copies of a stage: one
+// the activations, one the weights, one the parameters. (One thread for all of them, or one lane a copy, which
+// the compiler turns into a loop over lanes, cannot keep up with the tensor cores.)
 //
-// Past the end of the reduction and of the features the last super-tile is loaded again: what it gives
-// is multiplied by the zeros the tensor map delivers there, or not stored. So every stage has
-// the same number of bytes.
+// Features past the edge are not loaded: their sums are not stored. A stage past the end of the reduction
+// gets zeros for activations, and the last 64 again for the rest: what is there must be finite.
 template <int ShapeIndex, int Units, bool Transposed>
 class Loader {
   using R = Ring<ShapeIndex, Units>;
   static constexpr Shape kShape = R::kShape;
-  static constexpr int kWeightCopies = kShape.rows * kShape.chunks;
-  static constexpr int kParamCopies = kWeightCopies * Units;
-  static_assert(kWeightCopies + kParamCopies + kShape.chunks <= 32, "one lane a copy");
 
  public:
-  __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x, int lane) : ring_(ring), args_(args), x_(x), lane_(lane) {
-    const int copy = lane < kWeightCopies ? lane : (lane - kWeightCopies) / Units;
-    unit_ = lane < kWeightCopies ? 0 : (lane - kWeightCopies) % Units;
-    row_ = copy / kShape.chunks;
-    chunk_ = copy % kShape.chunks;
-    xChunk_ = lane - kWeightCopies - kParamCopies;
+  static constexpr int kWarps = 3;
+
+  // `role`: the warp's index in the loading warpgroup.
+  __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x, int role) : ring_(ring), args_(args), x_(x), role_(role) {}
+
+  __device__ __forceinline__ void aim(int across, int firstToken) {
+    firstToken_ = firstToken;
+    feature_ = across * kShape.rows;
+    present_ = min(kShape.rows, args_.featureTiles - feature_);
   }
 
-  // Fills `slot` with stage `stage` of the reduction; the slot is free.
-  __device__ __forceinline__ void load(int slot, int stage, int across, int firstToken) const {
+  // Fills `slot`, which is free, with stage `stage` of the reduction.
+  __device__ __forceinline__ void load(int slot, int stage) const {
     const uint32_t full = ring_.full(slot);
-    if (lane_ == 0) ptx::barrierExpect(full, R::kLayout.x + R::kLayout.weights + R::kLayout.params);
-    __syncwarp();
     const int first = stage * kShape.chunks;
-    if (xChunk_ >= 0) {
-      if (args_.xBoxed) {
-        if (xChunk_ == 0) ptx::tensorLoad(ring_.x(slot), x_, full, 0, firstToken, first);
-      } else if (xChunk_ < kShape.chunks) {
-        ptx::tensorLoad(ring_.x(slot) + xChunk_ * (kShape.tokens * 128), x_, full, (first + xChunk_) * 64, firstToken, 0);
-      }
+    if (role_ == 0) {
+      ptx::barrierExpect(full, R::kLayout.x + present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes)));
+      loadActivations(full, ring_.x(slot), first);
+    } else if (role_ == 1) {
+      loadWeights(full, ring_.weights(slot), first);
     } else {
-      const int feature = min(across * kShape.rows + row_, args_.featureTiles - 1), along = min(first + chunk_, args_.chunks - 1);
-      const int tileN = Transposed ? along : feature, tileK = Transposed ? feature : along;
-      if (lane_ < kWeightCopies) {
-        const uint8_t* source = args_.packed + (static_cast<int64_t>(tileK) * args_.tilesN + tileN) * layout::kTileBytes;
-        ptx::bulkLoad(ring_.weights(slot) + lane_ * layout::kTileBytes, source, layout::kTileBytes, full);
-      } else {
-        const int group = min(static_cast<int>(args_.group.divide(tileK * Units + unit_)), args_.paramRows - 1);
-        const uint8_t* source = args_.params + group * args_.paramRowBytes + static_cast<int64_t>(tileN) * kRunBytes;
-        ptx::bulkLoad(ring_.params(slot) + (lane_ - kWeightCopies) * kRunBytes, source, kRunBytes, full);
-      }
+      loadParams(full, ring_.params(slot), first);
     }
   }
 
  private:
+  __device__ __forceinline__ void loadActivations(uint32_t full, uint32_t to, int first) const {
+    if (kShape.chunks == 1 || args_.xBoxed) {
+      ptx::tensorLoad(to, x_, full, args_.xBoxed ? 0 : first * 64, firstToken_, args_.xBoxed ? first : 0);
+    } else {
+#pragma unroll
+      for (int c = 0; c < kShape.chunks; c++) ptx::tensorLoad(to + c * (kShape.tokens * 128), x_, full, (first + c) * 64, firstToken_, 0);
+    }
+  }
+  // Forward: super-tiles that are neighbours along the features lie side by side. Transposed: along the reduction.
+  __device__ __forceinline__ void loadWeights(uint32_t full, uint32_t to, int first) const {
+    const int64_t pitch = static_cast<int64_t>(args_.tilesN) * layout::kTileBytes;
+    if constexpr (Transposed) {
+#pragma unroll
+      for (int r = 0; r < kShape.rows; r++)
+        if (r < present_) loadAlong(full, to + r * (kShape.chunks * layout::kTileBytes), args_.packed + (feature_ + r) * pitch, layout::kTileBytes, first);
+    } else {
+      const uint8_t* from = args_.packed + feature_ * static_cast<int64_t>(layout::kTileBytes);
+#pragma unroll
+      for (int c = 0; c < kShape.chunks; c++)
+        ptx::bulkLoad(to + c * (kShape.rows * layout::kTileBytes), from + along(first + c) * pitch, present_ * layout::kTileBytes, full);
+    }
+  }
+  __device__ __forceinline__ void loadParams(uint32_t full, uint32_t to, int first) const {
+#pragma unroll
+    for (int i = 0; i < (Transposed ? kShape.rows : kShape.chunks); i++) {
+      if (Transposed && i >= present_) break;
+#pragma unroll
+      for (int u = 0; u < Units; u++) {
+        const int group = static_cast<int>(args_.group.divide((Transposed ? feature_ + i : along(first + i)) * Units + u));
+        const uint8_t* from = args_.params + min(group, args_.paramRows - 1) * args_.paramRowBytes;
+        if constexpr (Transposed) loadAlong(full, to + (i * Units + u) * (kShape.chunks * kRunBytes), from, kRunBytes, first);
+        else ptx::bulkLoad(to + (i * Units + u) * (kShape.rows * kRunBytes), from + feature_ * kRunBytes, present_ * kRunBytes, full);
+      }
+    }
+  }
+  // A stage of what lies side by side along the reduction, `bytes` to 64.
+  __device__ __forceinline__ void loadAlong(uint32_t full, uint32_t to, const uint8_t* from, int bytes, int first) const {
+    if (first + kShape.chunks <= args_.chunks) {
+      ptx::bulkLoad(to, from + static_cast<int64_t>(first) * bytes, kShape.chunks * bytes, full);
+    } else {
+      for (int c = 0; c < kShape.chunks; c++) ptx::bulkLoad(to + c * bytes, from + static_cast<int64_t>(along(first + c)) * bytes, bytes, full);
+    }
+  }
+  __device__ __forceinline__ int along(int chunk) const { return kShape.chunks == 1 ? chunk : min(chunk, args_.chunks - 1); }
+
   const R& ring_;
   const Arguments& args_;
   const CUtensorMap* x_;
-  int lane_, row_, chunk_, unit_, xChunk_;
+  const int role_;
+  int firstToken_ = 0, feature_ = 0, present_ = 0;
 };
 
 }  // namespace w4a16::sm90a

@@ -1,59 +1,62 @@
 // Which parts of which output tiles a persistent CTA computes (Family::Whole).
 //
-// Tiles [0, direct) are dealt out whole. The others are laid end to end along the reduction
-// and cut into equal runs, one a CTA, so that no wave is ragged ("stream-K": Osama et al.,
-// 2023). A run that starts inside a tile leaves a partial tile in the workspace; the CTA whose
-// run holds the tile's start adds the partials in a fixed order and stores. A run's
-// unfinished start is its first piece and its unfinished end its last, so partials
-// are written long before they are read.
+// Tiles are dealt out whole, wave by wave. If the last wave leaves at least half of the CTAs idle, its
+// tiles may be cut into `parts` along the reduction, one part a CTA: the tail. All CTAs of a tail
+// start together and those with the same part read the same activations and weights at the same time,
+// which L2 serves once; equal runs across tile borders ("stream-K") lose that, and measured slower.
 //
-// CTA b takes run ctas − 1 − b: a CTA then waits only for CTAs with a lower index, which
-// were started before it. So nothing depends on all CTAs being resident at once.
+// Part 0 starts the tile, adds the partial tiles that the others leave in the workspace, in a fixed
+// order, and stores. It is a little longer, so that the others are done when it wants their sums.
+// The others are CTAs with lower indices, which were started before it, and they wait for nobody:
+// nothing depends on all CTAs being resident at once.
 #pragma once
 #include "../../layout/host_device.hpp"
 
 namespace w4a16::sm90a {
 
 struct Schedule {
-  int tiles = 0;    // output tiles
-  int stages = 0;   // of the reduction, to a tile
+  int tiles = 0;        // output tiles
+  int stages = 0;       // of the reduction, to a tile
   int ctas = 0;
-  int direct = 0;   // tiles dealt out whole
+  int direct = 0;       // tiles dealt out whole; the rest is the tail
+  int parts = 1;        // CTAs to a tile of the tail
+  int firstPart = 0;    // stages of part 0
 
-  W4A16_HOST_DEVICE int shared() const { return tiles - direct; }
-  // Where run r begins, in stages from the start of the first shared tile. shared · stages · ctas < 2³¹.
-  W4A16_HOST_DEVICE int runBegin(int r) const { return shared() * stages * r / ctas; }
-  W4A16_HOST_DEVICE int runOf(int cta) const { return ctas - 1 - cta; }
+  W4A16_HOST_DEVICE int tail() const { return tiles - direct; }
+  // Part p is stages [partBegin(p), partBegin(p + 1)).
+  W4A16_HOST_DEVICE int partBegin(int p) const { return p == 0 ? 0 : firstPart + (stages - firstPart) * (p - 1) / (parts - 1); }
+  // The CTA of a part: parts in falling order, tile after tile in each.
+  W4A16_HOST_DEVICE int ctaOf(int tile, int part) const { return (parts - 1 - part) * tail() + (tile - direct); }
 };
 
 struct Piece {
   int tile;
+  int part;        // 0: this CTA stores the tile
   int begin, end;  // stages
 };
 
-// The pieces of one CTA, in order.
+// The pieces of one CTA, in order; at most one is of the tail, the last.
 class Pieces {
  public:
-  W4A16_HOST_DEVICE Pieces(const Schedule& schedule, int cta)
-      : s_(schedule), tile_(cta), at_(schedule.runBegin(schedule.runOf(cta))), end_(schedule.runBegin(schedule.runOf(cta) + 1)) {}
+  W4A16_HOST_DEVICE Pieces(const Schedule& schedule, int cta) : s_(schedule), cta_(cta), tile_(cta) {}
 
   W4A16_HOST_DEVICE bool next(Piece& piece) {
     if (tile_ < s_.direct) {
-      piece = {tile_, 0, s_.stages};
+      piece = {tile_, 0, 0, s_.stages};
       tile_ += s_.ctas;
       return true;
     }
-    if (at_ >= end_) return false;
-    const int tile = at_ / s_.stages, begin = at_ - tile * s_.stages, left = end_ - at_;
-    const int end = left < s_.stages - begin ? begin + left : s_.stages;
-    piece = {s_.direct + tile, begin, end};
-    at_ += end - begin;
+    if (cta_ >= s_.tail() * s_.parts || tile_ == kDone) return false;
+    const int part = s_.parts - 1 - cta_ / s_.tail();
+    piece = {s_.direct + cta_ % s_.tail(), part, s_.partBegin(part), s_.partBegin(part + 1)};
+    tile_ = kDone;
     return true;
   }
 
  private:
+  static constexpr int kDone = 0x7FFFFFFF;
   const Schedule& s_;
-  int tile_, at_, end_;
+  int cta_, tile_;
 };
 
 }  // namespace w4a16::sm90a

@@ -5,13 +5,13 @@
 
 namespace w4a16::sm90a {
 
-// Whole: a persistent CTA computes whole output tiles, the last ones perhaps in shares (schedule.hpp).
+// Whole: a persistent CTA computes whole output tiles, the last ones perhaps in parts (schedule.hpp).
 // Pair:  a cluster of two CTAs computes one output tile, each over half of the reduction.
 enum class Family : int { Whole, Pair };
 
 // A tile is `64 · rows` features by `tokens` tokens. In a CTA, `groups` groups of `rows` warpgroups
 // share out the reduction, stage by stage; in a group each warpgroup computes 64 features.
-// One more warp loads.
+// One more warpgroup loads.
 struct Shape {
   Family family;
   int tokens;
@@ -21,16 +21,18 @@ struct Shape {
   bool batched;  // the four wgmmas of a chunk are issued together, the next chunk is dequantized meanwhile;
                  // otherwise one wgmma at a time, three of them outstanding
 
+  // One wgmma takes up to 256 tokens; beyond that, two take half each, with the same fragment.
+  W4A16_HOST_DEVICE constexpr int spans() const { return tokens > 256 ? 2 : 1; }
+  W4A16_HOST_DEVICE constexpr int spanTokens() const { return tokens / spans(); }
   W4A16_HOST_DEVICE constexpr int features() const { return 64 * rows; }
   W4A16_HOST_DEVICE constexpr int warpgroups() const { return rows * groups; }
-  // Wide shapes need more registers than three warps on a scheduler leave each other: there the loading
-  // warp brings a warpgroup along, which hands its registers to the others (setmaxnreg).
+  W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
+  // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of its own.
   W4A16_HOST_DEVICE constexpr bool wide() const { return tokens > 128; }
-  W4A16_HOST_DEVICE constexpr int threads() const { return warpgroups() * 128 + (wide() ? 128 : 32); }
 };
 
 constexpr Shape kShapes[] = {
-    {Family::Pair, 16, 1, 4, 8, false},    // 0
+    {Family::Pair, 16, 1, 4, 4, false},    // 0
     {Family::Pair, 32, 1, 2, 4, false},    // 1
     {Family::Pair, 64, 1, 2, 2, true},     // 2
     {Family::Pair, 96, 1, 2, 2, true},     // 3
@@ -47,6 +49,8 @@ constexpr Shape kShapes[] = {
     {Family::Whole, 192, 2, 1, 1, false},  // 14
     {Family::Whole, 224, 2, 1, 1, false},  // 15
     {Family::Whole, 256, 2, 1, 1, false},  // 16
+    {Family::Whole, 288, 2, 1, 1, false},  // 17
+    {Family::Whole, 320, 2, 1, 1, false},  // 18
 };
 constexpr int kShapeCount = sizeof(kShapes) / sizeof(kShapes[0]);
 

@@ -1,5 +1,5 @@
-// Family::Whole. Persistent CTAs compute whole output tiles, and perhaps shares of the last ones
-// (schedule.hpp). The loading warp runs ahead into the next tile while a tile is stored.
+// Family::Whole. Persistent CTAs compute whole output tiles, and perhaps parts of the last ones
+// (schedule.hpp). The loading warps run ahead into the next tile while a tile is stored.
 #pragma once
 #include "multiply.cuh"
 #include "output.cuh"
@@ -17,8 +17,7 @@ W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile,
   firstToken = (band * kBand + inBand % height) * tokensPerTile;
 }
 
-// Partial tiles of runs that start inside a tile: one slot a run, a float4 a thread and unit of 8 tokens,
-// and one flag a warpgroup.
+// Partial tiles of a tail: one slot a CTA, a float4 a thread and unit of 8 tokens, and one flag a warpgroup.
 template <int ShapeIndex>
 struct Partials {
   static constexpr Shape kShape = kShapes[ShapeIndex];
@@ -28,59 +27,58 @@ struct Partials {
   const Arguments& args;
   const int warpgroup, thread;
 
-  __device__ __forceinline__ float4* slot(int run) const {
-    return reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(run) * kFloats) + warpgroup * (kUnits * 128) + thread;
+  __device__ __forceinline__ float4* slot(int cta) const {
+    return reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(cta) * kFloats) + warpgroup * (kUnits * 128) + thread;
   }
-  __device__ __forceinline__ uint32_t* flag(int run) const { return args.counters + run * kShape.rows + warpgroup; }
+  __device__ __forceinline__ uint32_t* flag(int cta) const { return args.counters + cta * kShape.rows + warpgroup; }
 
-  __device__ __forceinline__ void leave(int run, const float* sum) const {
-    float4* const out = slot(run);
+  __device__ __forceinline__ void leave(const float* sum) const {
+    float4* const out = slot(blockIdx.x);
 #pragma unroll
     for (int u = 0; u < kUnits; u++) __stcg(out + u * 128, make_float4(sum[4 * u], sum[4 * u + 1], sum[4 * u + 2], sum[4 * u + 3]));
     __threadfence();
     ptx::namedBarrier(1 + warpgroup, 128);
-    if (thread == 0) ptx::storeRelease(flag(run), 1);
+    if (thread == 0) ptx::storeRelease(flag(blockIdx.x), 1);
   }
-  // Waits until the runs that follow `run` in the tile whose last stage is `tileEnd` have left theirs; returns how many.
-  __device__ __forceinline__ int await(int run, int tileEnd) const {
-    int count = 0;
-    for (int next = run + 1; next < args.schedule.ctas && args.schedule.runBegin(next) < tileEnd; next++) {
-      if (thread == 0) {
-        while (ptx::loadAcquire(flag(next)) == 0) {}
-        *flag(next) = 0;  // as the next launch wants it
+  // Waits until the other parts of `tile` are there.
+  __device__ __forceinline__ void await(int tile) const {
+    if (thread == 0)
+      for (int part = 1; part < args.schedule.parts; part++) {
+        uint32_t* const other = flag(args.schedule.ctaOf(tile, part));
+        while (ptx::loadAcquire(other) == 0) {}
+        *other = 0;  // as the next launch wants it
       }
-      count++;
-    }
     ptx::namedBarrier(1 + warpgroup, 128);
-    return count;
   }
-  // Adds what `count` runs after `run` left of units [first, first + 4).
-  __device__ __forceinline__ void add(int run, int count, int first, float (&v)[16]) const {
-    for (int i = 1; i <= count; i++) {
-      const float4* const in = slot(run + i) + first * 128;
+  // Adds the other parts' units [first, first + 4).
+  __device__ __forceinline__ void add(int tile, int first, float (&v)[16]) const {
+    for (int part = 1; part < args.schedule.parts; part++) {
+      const float4* const in = slot(args.schedule.ctaOf(tile, part)) + first * 128;
 #pragma unroll
       for (int u = 0; u < 4; u++) {
-        const float4 part = ptx::loadCoherentFloat4(in + u * 128);
-        v[4 * u] += part.x, v[4 * u + 1] += part.y, v[4 * u + 2] += part.z, v[4 * u + 3] += part.w;
+        const float4 p = ptx::loadCoherentFloat4(in + u * 128);
+        v[4 * u] += p.x, v[4 * u + 1] += p.y, v[4 * u + 2] += p.z, v[4 * u + 3] += p.w;
       }
     }
   }
 };
 
-// A warpgroup's 64 features × all tokens of the tile, through two staging buffers of 32 tokens.
+// A warpgroup's 64 features × all tokens of the tile, through two staging buffers of 32 tokens. `tailTile`: the tile,
+// if other CTAs have parts of it; else −1.
 template <typename T, int ShapeIndex>
-W4A16_DEVICE void storeTile(const Arguments& args, uint32_t staging, const float* sum, const Partials<ShapeIndex>& partials, int run, int partialCount, int firstToken, int firstFeature) {
+W4A16_DEVICE void storeTile(const Arguments& args, uint32_t staging, const float* sum, const Partials<ShapeIndex>& partials, int tailTile, int firstToken, int firstFeature) {
   constexpr int kTokens = kShapes[ShapeIndex].tokens, kStaged = SharedLayout::kStagingTokens;
   static_assert(kTokens % kStaged == 0, "whole staging buffers");
   const int thread = partials.thread, warp = thread >> 5, lane = thread & 31, barrier = 1 + partials.warpgroup;
   const int feature = firstFeature + warp * 16 + lane / 4;
   const float bias[2] = {loadBias(args, feature), loadBias(args, feature + 8)};
+  const EightFeatures features(args, firstFeature + thread % 8 * 8);
 #pragma unroll
   for (int c = 0; c < kTokens / kStaged; c++) {
     float v[16];
 #pragma unroll
     for (int i = 0; i < 16; i++) v[i] = sum[c * 16 + i];
-    partials.add(run, partialCount, c * 4, v);
+    if (tailTile >= 0) partials.add(tailTile, c * 4, v);
 #pragma unroll
     for (int i = 0; i < 16; i++) v[i] += bias[i >> 1 & 1];
     if (args.outType == DataType::Float32) {
@@ -96,10 +94,7 @@ W4A16_DEVICE void storeTile(const Arguments& args, uint32_t staging, const float
                                   roundPair<T>(v[8 * j + 2], v[8 * j + 3]), roundPair<T>(v[8 * j + 4], v[8 * j + 5]), roundPair<T>(v[8 * j + 6], v[8 * j + 7]));
     ptx::namedBarrier(barrier, 128);
 #pragma unroll
-    for (int i = 0; i < kStaged * 8 / 128; i++) {
-      const int row = i * 16 + thread / 8, piece = thread % 8;
-      storeEight(args, firstToken + c * kStaged + row, firstFeature + piece * 8, ptx::loadShared16(buffer + stagingOffset(row, piece)));
-    }
+    for (int row = thread / 8; row < kStaged; row += 16) features.store(firstToken + c * kStaged + row, ptx::loadShared16(buffer + stagingOffset(row, thread % 8)));
   }
   if constexpr (kTokens / kStaged % 2 != 0) ptx::namedBarrier(barrier, 128);  // the next tile starts with the same buffer
 }
@@ -111,7 +106,7 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
   static_assert(kShape.groups == 1 && kShape.chunks == 1, "a piece is counted in stages of one chunk");
-  enum { kStartBarrier = 15 };
+  enum { kLoaderBarrier = 13, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
   const R ring{(ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)};
 
@@ -127,28 +122,33 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
 
   if (warpgroup == kShape.rows) {
     if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    if (threadIdx.x >= kConsumers + 32) return;
-    // the loading warp
-    if (lane == 0) {
+    using L = Loader<ShapeIndex, Units, Transposed>;
+    const int role = (threadIdx.x >> 5) - kConsumers / 32;
+    if (threadIdx.x == kConsumers) {
       ring.initBarriers();
       ptx::barrierInitFence();
     }
     __syncwarp();
-    ptx::namedArrive(kStartBarrier, kConsumers + 32);
-    const Loader<ShapeIndex, Units, Transposed> loader(ring, args, &x, lane);
-    while (pieces.next(piece)) {
-      int across, firstToken;
-      tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
-      for (int stage = piece.begin; stage < piece.end; stage++) {
-        ptx::barrierWait(ring.empty(slot), phase ^ 1);
-        loader.load(slot, stage, across, firstToken);
-        advance();
+    if (role < L::kWarps) {
+      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
+      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
+      if (lane == 0) {
+        L loader(ring, args, &x, role);
+        while (pieces.next(piece)) {
+          int across, firstToken;
+          tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
+          loader.aim(across, firstToken);
+          for (int stage = piece.begin; stage < piece.end; stage++) {
+            ptx::barrierWait(ring.empty(slot), phase ^ 1);
+            loader.load(slot, stage);
+            advance();
+          }
+        }
       }
     }
   } else {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     const int thread = threadIdx.x & 127;
-    const int run = args.schedule.runOf(blockIdx.x);
     const Partials<ShapeIndex> partials{args, warpgroup, thread};
     Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
@@ -163,14 +163,15 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
       }
       multiplier.finish();
       ring.release(previous, lane);
-      if (piece.begin > 0) {
-        partials.leave(run, multiplier.sum);
-        continue;
+      if (piece.part > 0) {
+        partials.leave(multiplier.sum);
+        break;
       }
-      const int partialCount = piece.end < args.schedule.stages ? partials.await(run, (piece.tile - args.schedule.direct + 1) * args.schedule.stages) : 0;
+      const bool shared = piece.end < args.schedule.stages;
+      if (shared) partials.await(piece.tile);
       int across, firstToken;
       tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
-      storeTile<T>(args, ring.extra() + warpgroup * (2 * SharedLayout::kStagingBytes), multiplier.sum, partials, run, partialCount, firstToken, (across * kShape.rows + warpgroup) * 64);
+      storeTile<T>(args, ring.extra() + warpgroup * (2 * SharedLayout::kStagingBytes), multiplier.sum, partials, shared ? piece.tile : -1, firstToken, (across * kShape.rows + warpgroup) * 64);
     }
   }
 }
