@@ -67,6 +67,7 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   a.biasType = p.biasType;
   a.outVector = aligned16(p.out) && (p.outStride % 8 == 0 || p.M == 1);
   a.xBoxed = boxedActivations(p);
+  a.xRows = activationRows(p, shape);
   return a;
 }
 
@@ -90,7 +91,7 @@ Plan makePlan(const FusedProblem& p, int shape, int parts, int multiprocessors) 
   if (s.family == Family::Pair) return plan;
   Schedule& d = plan.schedule;
   d.tiles = static_cast<int>(outputTiles(p, s));
-  d.stages = static_cast<int>(ceilDiv<int64_t>(reductionOf(p), layout::kTileSize));
+  d.stages = static_cast<int>(ceilDiv<int64_t>(reductionOf(p), layout::kTileSize * s.chunks));
   d.ctas = std::min(d.tiles, multiprocessors);
   d.direct = d.tiles;
   d.firstPart = d.stages;

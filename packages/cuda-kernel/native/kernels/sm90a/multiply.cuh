@@ -5,6 +5,7 @@
 // again only after the wgmma that reads them is done.
 #pragma once
 #include "../common/dequantize.cuh"
+#include "params.cuh"
 #include "ring.cuh"
 #include "wgmma.cuh"
 
@@ -22,6 +23,7 @@ class Multiplier {
   // Forward: the parameters of a chunk belong to the rows. Transposed: they change with every slab, and unless
   // a whole chunk is dequantized at once they are loaded slab by slab.
   static constexpr int kParamSets = !Transposed ? Units : kShape.batched ? kSlabs : 1;
+  static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
   static_assert(!kShape.batched || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
 
  public:
@@ -29,7 +31,15 @@ class Multiplier {
   // sum[4j + i]: token 8j + 2·(lane % 4) + i % 2, feature 16·warp + lane / 4 + 8·(i / 2)
   float sum[kSums];
 
-  __device__ __forceinline__ Multiplier(const R& ring, int row, int warp, int lane) : ring_(ring), row_(row), warp_(warp), lane_(lane) {}
+  // `row`: which 64 features of the tile; `warp`: which 16 of them.
+  __device__ __forceinline__ Multiplier(const R& ring, const Arguments& args, int row, int warp, int lane)
+      : ring_(ring),
+        lane_(ptx::keep(lane)),
+        quadsAt_(ptx::keep(ring.weights(0) + row * (Transposed ? kShape.chunks : 1) * layout::kTileBytes +
+                           (Transposed ? ((lane >> 3) * 4 + warp) * layout::kBlockBytes + (lane & 7) * 16 : warp * (4 * layout::kBlockBytes) + lane * 16))),
+        operandAt_(ptx::keep(ptx::sharedOperand(ring.x(0)))),
+        chunkPitch_(args.xRows * (128 / 16)),
+        reader_(ring.params(0) + (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes : row * kRunBytes + warp * layout::kEntryBytes), lane) {}
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -44,7 +54,7 @@ class Multiplier {
     for (int c = 0; c < kShape.chunks; c++) {
       if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
       if constexpr (!Transposed || kShape.batched) loadParams(slot, c, 0);
-      const uint64_t b = ptx::swizzledOperand(ring_.x(slot) + c * (kShape.tokens * 128));
+      const uint64_t b = ptx::swizzledOperand(operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_);
       uint32_t(&words)[kSlabs] = quads[c & 1];
       if constexpr (kShape.batched) {
         ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and with c = 1 all of `previous`
@@ -86,17 +96,14 @@ class Multiplier {
   }
   // The four blocks of this warp's 16 features along the reduction.
   __device__ __forceinline__ void loadQuads(uint32_t (&quads)[kSlabs], int slot, int chunk) const {
-    const uint32_t tile = ring_.weights(slot) + (Transposed ? row_ * kShape.chunks + chunk : chunk * kShape.rows + row_) * layout::kTileBytes;
-    const uint32_t at = Transposed ? ((lane_ >> 3) * 4 + warp_) * layout::kBlockBytes + (lane_ & 7) * 16 : warp_ * (4 * layout::kBlockBytes) + lane_ * 16;
-    ptx::loadMatrix4<Transposed>(quads, tile + at);
+    ptx::loadMatrix4<Transposed>(quads, quadsAt_ + slot * R::kLayout.weights + chunk * (Transposed ? 1 : kShape.rows) * layout::kTileBytes);
   }
+  // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of runs [row][unit][chunk].
   __device__ __forceinline__ void loadParams(int slot, int chunk, int firstSlab) {
-    // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of runs [row][unit][chunk].
-    const uint32_t entry = ring_.params(slot) + (Transposed ? ((row_ * Units + warp_ * Units / 4) * kShape.chunks + chunk) * kRunBytes + firstSlab * layout::kEntryBytes
-                                                            : (chunk * Units * kShape.rows + row_) * kRunBytes + warp_ * layout::kEntryBytes);
     constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
+    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + firstSlab * layout::kEntryBytes;
 #pragma unroll
-    for (int i = 0; i < kParamSets; i++) params_[i] = loadLaneParams<T, Transposed>(entry + i * kStep, lane_);
+    for (int i = 0; i < kParamSets; i++) params_[i] = reader_.read(from + i * kStep);
   }
   __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
     const LaneParams& p = params_[Transposed ? slab % kParamSets : slab * Units / kSlabs];
@@ -107,7 +114,10 @@ class Multiplier {
   }
 
   const R& ring_;
-  const int row_, warp_, lane_;
+  const int lane_;
+  const uint32_t quadsAt_, operandAt_;  // of slot 0, this lane's
+  const uint32_t chunkPitch_;           // between chunks of activations, as an operand's address counts
+  const LaneParamReader<T, Transposed> reader_;
   uint32_t a_[kFragments][4];
   LaneParams params_[kParamSets];
 };

@@ -85,10 +85,10 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) pairKernel(c
   constexpr int kStages = R::kLayout.stages;
   enum { kLoaderBarrier = 13, kRingBarrier = 14, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
-  const R ring{(ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)};
+  const R ring{ptx::keep((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
 
   const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);  // uniform, and known to be
-  const int lane = threadIdx.x & 31;
+  const int lane = ptx::keep(threadIdx.x & 31);
   const int rank = static_cast<int>(ptx::clusterRank());
   const int tile = blockIdx.x / 2, across = tile % args.tilesAcross, firstToken = tile / args.tilesAcross * kShape.tokens;
   const int stages = ceilDiv(args.chunks, kShape.chunks);
@@ -123,8 +123,8 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) pairKernel(c
   } else {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     ptx::clusterArrive();
-    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = threadIdx.x & 127, warp = thread >> 5;
-    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, row, warp, lane);
+    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = ptx::keep(threadIdx.x & 127), warp = thread >> 5;
+    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, row, warp, lane);
     multiplier.clear();
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized
     int previous = -1;

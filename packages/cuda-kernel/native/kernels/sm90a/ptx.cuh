@@ -58,7 +58,9 @@ W4A16_DEVICE uint32_t clusterRank() {
   asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
   return r;
 }
-W4A16_DEVICE void clusterArrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+// Relaxed: what the other CTA may see by then is ordered otherwise (barrierInitFence()). A releasing arrival
+// would be a memory barrier of the whole GPU for every warp.
+W4A16_DEVICE void clusterArrive() { asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory"); }
 W4A16_DEVICE void clusterWait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 // The address of the same place in CTA `rank` of the cluster.
 W4A16_DEVICE uint32_t mapShared(uint32_t address, uint32_t rank) {
@@ -105,7 +107,14 @@ W4A16_DEVICE void storeRelease(uint32_t* p, uint32_t v) {
   asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");
 }
 
-// ---- registers of a warpgroup
+// ---- registers
+
+// A value the compiler must keep in a register: it would rather compute addresses again, from the thread's
+// index on, in every stage.
+W4A16_DEVICE uint32_t keep(uint32_t x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
 template <int Count>
 W4A16_DEVICE void takeRegisters() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Count));
@@ -124,10 +133,11 @@ W4A16_DEVICE void wgmmaWait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
 }
 // A K-major operand in rows of 128 bytes with the 128-byte swizzle: groups of 8 rows are
-// 1024 bytes apart. Sixteen further along the reduction is 32 bytes, or 2 in the descriptor.
-W4A16_DEVICE uint64_t swizzledOperand(uint32_t address) {
+// 1024 bytes apart. Addresses count 16 bytes (sharedOperand()): sixteen further along the reduction is 2.
+W4A16_DEVICE uint32_t sharedOperand(uint32_t address) { return (address & 0x3FFFF) >> 4; }
+W4A16_DEVICE uint64_t swizzledOperand(uint32_t operand) {
   constexpr uint64_t kSwizzle128 = 1ull << 62, kGroupStride = 64ull << 32, kUnusedStride = 1ull << 16;
-  return static_cast<uint64_t>((address & 0x3FFFF) >> 4) | kUnusedStride | kGroupStride | kSwizzle128;
+  return static_cast<uint64_t>(operand) | kUnusedStride | kGroupStride | kSwizzle128;
 }
 
 }  // namespace w4a16::ptx

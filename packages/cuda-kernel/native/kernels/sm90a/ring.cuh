@@ -37,6 +37,17 @@ struct Ring {
   }
 };
 
+// A reader's or writer's place in a ring that is used over and over.
+template <int Stages>
+struct RingPosition {
+  int slot = 0;
+  uint32_t phase = 0;  // parity of the round
+
+  __device__ __forceinline__ void advance() {
+    if (++slot == Stages) slot = 0, phase ^= 1;
+  }
+};
+
 // Filling the ring: three warps of the loading warpgroup, one thread of each, issue the copies of a stage: one
 // the activations, one the weights, one the parameters. (One thread for all of them, or one lane a copy, which
 // the compiler turns into a loop over lanes, cannot keep up with the tensor cores.)
@@ -65,7 +76,7 @@ class Loader {
     const uint32_t full = ring_.full(slot);
     const int first = stage * kShape.chunks;
     if (role_ == 0) {
-      ptx::barrierExpect(full, R::kLayout.x + present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes)));
+      ptx::barrierExpect(full, kShape.spans() * kShape.chunks * args_.xRows * 128 + present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes)));
       loadActivations(full, ring_.x(slot), first);
     } else if (role_ == 1) {
       loadWeights(full, ring_.weights(slot), first);
@@ -76,11 +87,17 @@ class Loader {
 
  private:
   __device__ __forceinline__ void loadActivations(uint32_t full, uint32_t to, int first) const {
-    if (kShape.chunks == 1 || args_.xBoxed) {
-      ptx::tensorLoad(to, x_, full, args_.xBoxed ? 0 : first * 64, firstToken_, args_.xBoxed ? first : 0);
-    } else {
+    const bool atOnce = args_.xBoxed || kShape.chunks == 1;
 #pragma unroll
-      for (int c = 0; c < kShape.chunks; c++) ptx::tensorLoad(to + c * (kShape.tokens * 128), x_, full, (first + c) * 64, firstToken_, 0);
+    for (int i = 0; i < kShape.spans(); i++) {
+      const int token = firstToken_ + i * kShape.spanTokens();
+      const uint32_t at = to + i * (kShape.spanTokens() * 128);
+      if (atOnce) {
+        ptx::tensorLoad(at, x_, full, args_.xBoxed ? 0 : first * 64, token, args_.xBoxed ? first : 0);
+      } else {
+#pragma unroll
+        for (int c = 0; c < kShape.chunks; c++) ptx::tensorLoad(at + c * (args_.xRows * 128), x_, full, (first + c) * 64, token, 0);
+      }
     }
   }
   // Forward: super-tiles that are neighbours along the features lie side by side. Transposed: along the reduction.

@@ -20,6 +20,10 @@ PFN_cuTensorMapEncodeTiled_v12000 encodeFunction() {
 
 bool boxedActivations(const FusedProblem& p) { return (p.transposed ? p.N : p.K) % layout::kTileSize == 0; }
 
+int activationRows(const FusedProblem& p, const Shape& shape) {
+  return static_cast<int>(p.M < shape.spanTokens() ? roundUp<int64_t>(p.M, 8) : shape.spanTokens());  // the swizzle repeats every 8 rows
+}
+
 cudaError_t mapActivations(const FusedProblem& p, const Shape& shape, CUtensorMap* map) {
   const PFN_cuTensorMapEncodeTiled_v12000 encode = encodeFunction();
   if (!encode) return cudaErrorNotSupported;
@@ -28,7 +32,7 @@ cudaError_t mapActivations(const FusedProblem& p, const Shape& shape, CUtensorMa
   const cuuint64_t rowBytes = p.M == 1 ? roundUp<cuuint64_t>(reduction * 2, 16) : p.xStride * 2;  // a single row has no next
   const cuuint64_t extents[3] = {boxed ? 64 : reduction, tokens, boxed ? reduction / 64 : 1};
   const cuuint64_t strides[2] = {rowBytes, boxed ? 128 : rowBytes};
-  const cuuint32_t box[3] = {64, static_cast<cuuint32_t>(shape.tokens), boxed ? static_cast<cuuint32_t>(shape.chunks) : 1};
+  const cuuint32_t box[3] = {64, static_cast<cuuint32_t>(activationRows(p, shape)), boxed ? static_cast<cuuint32_t>(shape.chunks) : 1};
   const cuuint32_t steps[3] = {1, 1, 1};
   const CUresult result = encode(map, p.xType == DataType::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3,
                                  const_cast<void*>(p.x), extents, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,

@@ -11,6 +11,9 @@ namespace w4a16::sm90a {
 // form would read past a row's end where 64 does not divide the reduction.
 bool boxedActivations(const FusedProblem& problem);
 
+// Tokens that one copy brings.
+int activationRows(const FusedProblem& problem, const Shape& shape);
+
 // Elements outside of x arrive as zeros.
 cudaError_t mapActivations(const FusedProblem& problem, const Shape& shape, CUtensorMap* map);
 

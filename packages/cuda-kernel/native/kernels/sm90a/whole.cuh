@@ -105,21 +105,13 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
-  static_assert(kShape.groups == 1 && kShape.chunks == 1, "a piece is counted in stages of one chunk");
+  static_assert(kShape.groups == 1, "one group takes every stage");
   enum { kLoaderBarrier = 13, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
-  const R ring{(ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)};
+  const R ring{ptx::keep((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
 
   const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);
-  const int lane = threadIdx.x & 31;
-  Pieces pieces(args.schedule, blockIdx.x);
-  Piece piece;
-  int slot = 0;
-  uint32_t phase = 0;
-  const auto advance = [&] {
-    if (++slot == kStages) slot = 0, phase ^= 1;
-  };
-
+  const int lane = ptx::keep(threadIdx.x & 31);
   if (warpgroup == kShape.rows) {
     if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
     using L = Loader<ShapeIndex, Units, Transposed>;
@@ -134,32 +126,38 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
       if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
       if (lane == 0) {
         L loader(ring, args, &x, role);
+        Pieces pieces(args.schedule, blockIdx.x);
+        Piece piece;
+        RingPosition<kStages> at;
         while (pieces.next(piece)) {
           int across, firstToken;
           tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
           loader.aim(across, firstToken);
           for (int stage = piece.begin; stage < piece.end; stage++) {
-            ptx::barrierWait(ring.empty(slot), phase ^ 1);
-            loader.load(slot, stage);
-            advance();
+            ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
+            loader.load(at.slot, stage);
+            at.advance();
           }
         }
       }
     }
   } else {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
-    const int thread = threadIdx.x & 127;
+    const int thread = ptx::keep(threadIdx.x & 127);
     const Partials<ShapeIndex> partials{args, warpgroup, thread};
-    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, warpgroup, thread >> 5, lane);
+    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
+    Pieces pieces(args.schedule, blockIdx.x);
+    Piece piece;
+    RingPosition<kStages> at;
     while (pieces.next(piece)) {
       int previous = -1;
       multiplier.clear();
       for (int stage = piece.begin; stage < piece.end; stage++) {
-        ptx::barrierWait(ring.full(slot), phase);
-        multiplier.stage(slot, previous);
-        previous = slot;
-        advance();
+        ptx::barrierWait(ring.full(at.slot), at.phase);
+        multiplier.stage(at.slot, previous);
+        previous = at.slot;
+        at.advance();
       }
       multiplier.finish();
       ring.release(previous, lane);
