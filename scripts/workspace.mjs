@@ -80,7 +80,7 @@ function build(...args) {
 }
 
 function turbo(task, ...args) {
-  run("turbo", "run", task, "--output-logs=errors-only", "--log-order=grouped", ...args);
+  run("turbo", "run", task, "--log-order=grouped", ...args);
 }
 
 function node(...args) {

@@ -31,13 +31,13 @@ class Bench {
     const int64_t widest = std::max(shape.N, shape.K);
     Buffer<uint16_t> x(maxM * widest), y(maxM * widest), dense(static_cast<int64_t>(shape.N) * shape.K), scratch(static_cast<int64_t>(shape.N) * shape.K);
     fillActivations<<<8192, 256>>>(x.get(), shape.type, 1, maxM * widest, maxM * widest, 0.f, 99);
-    CUDA_CHECK(launchDequantize(weight.packed.get(), weight.params.get(), dense.get(), shape.type, shape.N, shape.K, shape.G, 0));
+    CUDA_CHECK(launchDequantize(weight.packed.get(), weight.table(), dense.get(), shape.type, weight.outScale(), shape.N, shape.K, shape.G, 0));
     CUDA_CHECK(cudaDeviceSynchronize());
     for (int M : shape.Ms)
       for (const bool transposed : {false, true}) {
         const int64_t features = transposed ? shape.K : shape.N, reduction = transposed ? shape.N : shape.K;
-        const FusedProblem p{weight.packed.get(), weight.params.get(), x.get(), y.get(), nullptr, reduction, features, M, shape.N, shape.K, shape.G,
-                             shape.type, shape.type, shape.type, transposed};
+        const FusedProblem p{weight.packed.get(), weight.table(), x.get(), y.get(), nullptr, reduction, features, M, shape.N, shape.K, shape.G,
+                             shape.type, shape.type, shape.type, transposed, weight.outScale()};
         std::vector<Candidate> candidates;
         std::vector<FusedPlan> plans;
         const auto add = [&](std::string name, FusedPlan plan, std::function<void(cudaStream_t)> launch) {
@@ -47,7 +47,7 @@ class Bench {
         if (dense_.available()) {
           add("dense", {-1, 1, nullptr, nullptr}, [&](cudaStream_t s) { dense_.run(transposed, M, shape.N, shape.K, x.get(), dense.get(), y.get(), shape.type, s); });
           add("unfused", {-1, 1, nullptr, nullptr}, [&](cudaStream_t s) {
-            CUDA_CHECK(launchDequantize(weight.packed.get(), weight.params.get(), scratch.get(), shape.type, shape.N, shape.K, shape.G, s));
+            CUDA_CHECK(launchDequantize(weight.packed.get(), weight.table(), scratch.get(), shape.type, weight.outScale(), shape.N, shape.K, shape.G, s));
             dense_.run(transposed, M, shape.N, shape.K, x.get(), scratch.get(), y.get(), shape.type, s);
           });
         }

@@ -69,8 +69,8 @@ class Checker {
     void* x = x_.get() + c.xOffset * xb;
     fillActivations<<<gridFor(c.M * reduction), 256>>>(x, c.type, c.M, reduction, xStride, c.mean, c.seed * 7 + 3);
     fillActivations<<<gridFor(features), 256>>>(bias_.get(), c.biasType, 1, features, features, 0.f, c.seed * 13 + 1);
-    FusedProblem p{weight_.packed.get(), weight_.params.get(), x, out_.get() + lead, c.bias ? bias_.get() : nullptr, xStride, outStride,
-                   c.M, c.N, c.K, c.groupSize, c.type, c.outType, c.biasType, c.transposed};
+    FusedProblem p{weight_.packed.get(), weight_.table(), x, out_.get() + lead, c.bias ? bias_.get() : nullptr, xStride, outStride,
+                   c.M, c.N, c.K, c.groupSize, c.type, c.outType, c.biasType, c.transposed, weight_.outScale()};
     FusedPlan chosen{};
     if (c.type != DataType::Float32 && !plan(p, c.tile, c.splits, chosen)) return;
     unsigned long long hashes[2], dirty = 0;
@@ -104,7 +104,11 @@ class Checker {
     const bool smallValues = c.scaleKind == ScaleKind::Tiny;  // rounding is absolute below the normal range of float16
     bool ok = dirty == 0 && repeats && e.notFinite == 0;
     if (c.type == DataType::Float32) ok = ok && relative <= (c.outType == DataType::Float32 ? 1e-5 : outStep);
-    else if (!smallValues) ok = ok && relative <= 1.5 * baseline + 1e-6 && e.worst <= 2 * (step + outStep);
+    else if (!smallValues) {
+      // Over a handful of outputs the ratio of two norms is chance; each output's own bound is not.
+      const int64_t outputs = c.M * (c.transposed ? c.K : c.N);
+      ok = ok && (relative <= 1.5 * baseline + 1e-6 || outputs < 64) && e.worst <= 2 * (step + outStep);
+    }
     if (!ok) {
       failures++;
       print("FAILED", c, chosen);

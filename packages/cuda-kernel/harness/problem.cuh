@@ -43,18 +43,23 @@ struct Weight {
   DataType type = DataType::BFloat16;
   bool isSigned = false;
   Buffer<uint8_t> codes, packed, params;
-  Buffer<float> scales, zeros;
+  Buffer<float> scales, zeros, plain;
+
+  // A power of two taken out of the scales, so that the checks meet one.
+  float outScale() const { return type == DataType::Float16 ? 0x1p-12f : 1.f; }
+  const uint8_t* table() const { return type == DataType::Float32 ? reinterpret_cast<const uint8_t*>(plain.get()) : params.get(); }
 
   void make(int64_t n, int64_t k, int64_t g, DataType t, bool s, ScaleKind scaleKind, ZeroKind zeroKind, uint32_t seed) {
     N = n, K = k, groupSize = g, type = t, isSigned = s;
     const w4a16::layout::ParamTable table(N, K, groupSize);
     const w4a16::layout::PackedExtent extent(N, K);
     codes.resize(N * K / 2), packed.resize(extent.bytes()), scales.resize(table.rows * N), zeros.resize(table.rows * N);
-    params.resize(type == DataType::Float32 ? table.plainBytes() : table.bytes());
+    params.resize(table.bytes()), plain.resize(table.plainBytes() / 4);
     fillCodes<<<gridFor(N * K / 2), 256>>>(codes.get(), N * K / 2, seed);
     fillParams<<<gridFor(table.rows * N), 256>>>(scales.get(), zeros.get(), table.rows * N, type, scaleKind, zeroKind, isSigned, seed * 31 + 5);
     CUDA_CHECK(w4a16::launchRepack(codes.get(), packed.get(), N, K, isSigned, 0));
-    CUDA_CHECK(w4a16::launchParams(scales.get(), zeros.get(), params.get(), type, N, K, groupSize, isSigned, 0));
+    CUDA_CHECK(w4a16::launchPlainParams(scales.get(), zeros.get(), plain.get(), type, N, K, groupSize, isSigned, 0));
+    if (type != DataType::Float32) CUDA_CHECK(w4a16::launchParams(plain.get(), params.get(), type, 1.f / outScale(), N, K, groupSize, 0));
   }
 };
 

@@ -70,7 +70,7 @@ export function allocateOrThrow<T>(bytes: number, allocate: () => T): T {
       code: "W4A16_OUT_OF_MEMORY",
       subject: "memory",
       expected: `${bytes} bytes in one typed array`,
-      received: cause.message,
+      received: "a failed allocation",
       fix: "Dispose what is no longer needed, or work on fewer rows at a time.",
       cause,
     });

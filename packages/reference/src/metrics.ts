@@ -70,11 +70,20 @@ const FORMATS: Record<DType, { bits: number; minExponent: number; maxExponent: n
   float32: { bits: 24, minExponent: -126, maxExponent: 127 },
 };
 
+const f64 = new Float64Array(1);
+const words = new Uint32Array(f64.buffer);
+
 /** Half the distance between neighbours of `dtype` at `magnitude`: the largest error of rounding to it. */
 export function halfUlp(dtype: DType, magnitude: number): number {
   const { bits, minExponent, maxExponent } = FORMATS[dtype];
-  const exponent = Math.min(Math.max(floorLog2(magnitude), minExponent), maxExponent);
-  return 2 ** (exponent - bits);
+  // Exponents are taken from and put into the upper word of a float64, since
+  // Math.log2 may be off at a power of two, and this runs for every element.
+  // The word is the second one: every platform of Node is little-endian.
+  f64[0] = magnitude;
+  const exponent = ((words[1]! >>> 20) & 2047) - 1023;
+  words[0] = 0;
+  words[1] = (Math.min(Math.max(exponent, minExponent), maxExponent) - bits + 1023) << 20;
+  return f64[0];
 }
 
 /**
@@ -97,14 +106,4 @@ export function rootMeanSquare(values: Values): number {
   let sum = 0;
   for (const value of values) sum += value * value;
   return values.length === 0 ? 0 : Math.sqrt(sum / values.length);
-}
-
-const f64 = new Float64Array(1);
-const words = new Uint32Array(f64.buffer);
-
-/** The exponent of a normal float64; anything smaller is below every format here anyway. */
-function floorLog2(magnitude: number): number {
-  f64[0] = magnitude;
-  // Little-endian, as every platform that Node supports.
-  return ((words[1]! >>> 20) & 2047) - 1023;
 }

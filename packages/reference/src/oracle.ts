@@ -57,7 +57,7 @@ function exact(
   const [reduction, width] = forward ? [k, n] : [n, k];
   requireInstance<ExactInput>(subject, x, [Float32Array, Float64Array]);
   requireLength(subject, x, m * reduction, forward ? "[m, inFeatures]" : "[m, outFeatures]");
-  const y = multiply(weight, direction, "float64", Float64Array.from(x), m);
+  const y = multiply(weight, direction, "float64", new Float64Array(x), m);
   if (bias !== undefined) {
     requireInstance<ExactInput>("bias", bias, [Float32Array, Float64Array]);
     requireLength("bias", bias, width, forward ? "[outFeatures]" : "[inFeatures]");

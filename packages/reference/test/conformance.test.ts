@@ -1,3 +1,5 @@
+import type { Backend } from "@w4a16/core";
+import { requireAvailable } from "@w4a16/core";
 import { describeDevice } from "../src/conformance/index.js";
 import { reference } from "../src/index.js";
 
@@ -7,3 +9,13 @@ describeDevice(reference, {
   openOptions: { precision: "float64" },
   weightDType: "bfloat16",
 });
+
+const absent: Backend = {
+  name: "absent",
+  availability: () => ({ available: false, reason: "it does not exist", fix: "Use another." }),
+  open: async () => {
+    requireAvailable("absent", absent.availability());
+    return reference.open();
+  },
+};
+describeDevice(absent);

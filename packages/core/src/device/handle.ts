@@ -5,6 +5,11 @@ import type { Disposing } from "./types.js";
 export abstract class Handle implements Disposing {
   #disposed = false;
 
+  /** Whether `value` was made by this class and not merely given its prototype. */
+  static isHandle(value: unknown): value is Handle {
+    return typeof value === "object" && value !== null && #disposed in value;
+  }
+
   get disposed(): boolean {
     return this.#disposed;
   }

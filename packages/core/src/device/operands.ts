@@ -7,6 +7,7 @@ import {
   requireOptions,
   throwIfAborted,
 } from "../errors.js";
+import { Handle } from "./handle.js";
 import type { Device, DeviceTensor, DeviceWeight, MatmulOptions } from "./types.js";
 
 /** The two products of a weight. */
@@ -106,7 +107,7 @@ export function requireOwnTensor<Tensor extends OperandTensor>(
   device: Device,
 ): Tensor {
   const fix = "Make the tensor with tensor() of the device that holds the weight.";
-  if (!(value instanceof tensorClass)) {
+  if (!(value instanceof tensorClass && Handle.isHandle(value))) {
     const foreign = typeof value === "object" && value !== null && "device" in value;
     if (!foreign) {
       throw new ArgumentError({

@@ -56,6 +56,7 @@ export interface Device extends Disposing {
    * {@link TensorData} for what is accepted and how it is rounded).
    */
   tensor(shape: readonly number[], dtype: DType, data?: TensorData): DeviceTensor;
+  /** What live handles hold. Still answers after `dispose()`: nothing is held then. */
   memory(): DeviceMemory;
   /** Resolves when everything enqueued so far has run. */
   synchronize(): Promise<void>;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../kernels/sm80/launch.hpp"
 #include "devices.hpp"
 
 namespace w4a16::heuristics {
@@ -10,6 +11,8 @@ namespace {
 using sm80::kTiles;
 using sm80::TileShape;
 
+static_assert(sizeof(kTileCosts) / sizeof(kTileCosts[0]) == sm80::kTileCount, "one cost a tile");
+
 const ArchitectureCost& costOf(int arch) {
   const ArchitectureCost* best = &kArchitectures[0];
   for (const ArchitectureCost& a : kArchitectures)
@@ -17,25 +20,23 @@ const ArchitectureCost& costOf(int arch) {
   return *best;
 }
 
-constexpr float kLaunchUs = 2.f;         // launch, first bytes, last store
-constexpr float kSplitUs = 1.5f;         // a partial tile's way through L2
-constexpr float kTensorEfficiency = 0.8f;
+constexpr float kFixedUs = 4.f;  // launch, first bytes, last store
+constexpr float kSplitUs = 2.f;  // a partial tile's way through L2, and the wait for the last of a tile
+constexpr float kSplitBytesPerNs = 2000.f;
 
-// Time of one plan: waves × the slower of tensor cores and L2, or the weights' way from memory.
-float estimate(const FusedProblem& p, const TileShape& tile, int stages, int splits, const ArchitectureCost& cost, int sms) {
+// Time of one plan: the SM with most CTAs, or the weights' way from memory if that takes longer.
+float estimate(const FusedProblem& p, int index, int splits, const ArchitectureCost& cost, int sms) {
+  const TileShape& tile = kTiles[index];
   const int64_t features = p.transposed ? p.K : p.N, reduction = p.transposed ? p.N : p.K;
   const int64_t ctas = ceilDiv<int64_t>(features, tile.features) * ceilDiv<int64_t>(p.M, tile.tokens) * splits;
-  const int64_t perSm = ceilDiv<int64_t>(ctas, sms);
-  const float chunks = static_cast<float>(ceilDiv<int64_t>(ceilDiv<int64_t>(reduction, 64), splits));
-  // A warp scheduler with a single warp leaves the tensor cores idle while it dequantizes.
-  const int warps = tile.threads() / 32 * static_cast<int>(std::min<int64_t>(perSm, tile.ctasPerSm));
-  const float fed = kTensorEfficiency * (warps >= 8 ? 1.f : 0.75f) * std::min(1.f, 0.35f + tile.warpTokens / 64.f * 0.65f);
-  const float tensor = tile.features * tile.tokens * 64.f / (cost.tensorFma * fed);
-  const float bytes = tile.features * 37.f + std::min<int64_t>(tile.tokens, p.M) * 128.f;
-  const float l2 = bytes / (cost.l2Bytes * (stages >= 3 ? 1.f : 0.7f));
-  const float busy = perSm * chunks * std::max(tensor, l2) / (cost.clockGhz * 1000.f);
-  const float memory = (p.N * p.K * 0.54f + p.M * reduction * 2.f) / (cost.dramBytesPerNs * 1000.f);
-  return kLaunchUs + std::max(busy, memory) + (splits > 1 ? kSplitUs * (1 + splits * tile.features * tile.tokens / 32768.f) : 0.f);
+  const int64_t perSm = ceilDiv<int64_t>(ctas, sms), full = perSm / tile.ctasPerSm * tile.ctasPerSm;
+  const float cycles = full * kTileCosts[index].together + (perSm - full) * kTileCosts[index].alone;
+  // Groups of warps take whole chunks: a short reduction leaves some of them idle.
+  const int64_t chunks = roundUp<int64_t>(ceilDiv<int64_t>(ceilDiv<int64_t>(reduction, 64), splits), tile.groups);
+  const float busy = chunks * cycles * cost.relativeTensor / (cost.clockGhz * 1000.f);
+  const float memory = (p.N * p.K * 0.54f + p.M * (reduction + features) * 2.f) / (cost.dramBytesPerNs * 1000.f);
+  const float partials = splits > 1 ? kSplitUs + 2.f * ctas * tile.features * tile.tokens * 4 / (kSplitBytesPerNs * 1000.f) : 0.f;
+  return kFixedUs + std::max(busy, memory) + partials;
 }
 
 }  // namespace
@@ -48,10 +49,9 @@ Choice choose(const FusedProblem& p, int arch, int sms) {
   for (int t = 0; t < sm80::kTileCount; t++) {
     const TileShape& tile = kTiles[t];
     if (!sm80::runsOn(tile, grouping, p.transposed, arch)) continue;
-    const int stages = sm80::stageCount(tile, grouping, p.transposed, arch);
     for (int splits : {1, 2, 3, 4, 6, 8}) {
-      if (splits > 1 && splits * tile.groups * 2 > chunks) break;
-      const float us = estimate(p, tile, stages, splits, cost, sms);
+      if (splits > 1 && (splits * tile.groups > chunks || !sm80::fitsWorkspace(p, t, splits))) break;
+      const float us = estimate(p, t, splits, cost, sms);
       if (best.tile < 0 || us < best.microseconds) best = {t, splits, us};
     }
   }

@@ -1,23 +1,31 @@
-// What the cost model knows of each architecture. Figures are per SM and clock, of the
-// `mma.sync` path; where no card could be measured they come from data sheets.
+// What the cost model knows: how long each tile takes on an H100, measured there, and
+// how other architectures compare, from data sheets until someone measures them.
 #pragma once
 
 namespace w4a16::heuristics {
 
 struct ArchitectureCost {
   int arch;              // compiled architecture, times ten; the last entry not above it applies
-  float tensorFma;       // 16-bit multiply-adds with float32 accumulation
-  float l2Bytes;         // L2 to SM
+  float relativeTensor;  // cycles of a tile over those on an H100: `mma.sync` per SM and clock
   float clockGhz;        // sustained
-  float dramBytesPerNs;  // device memory, whole card
+  float dramBytesPerNs;  // whole card
 };
 
 constexpr ArchitectureCost kArchitectures[] = {
-    {800, 1024, 40, 1.41f, 1500},   // A100
-    {860, 512, 32, 1.70f, 700},     // A6000, A40, 3090
-    {890, 512, 40, 2.20f, 900},     // L40, 4090
-    {900, 1300, 48, 1.75f, 3000},   // H100
-    {1200, 512, 40, 2.20f, 1500},   // RTX PRO 6000, 5090
+    {800, 1.1f, 1.41f, 1500.f},   // A100
+    {860, 2.1f, 1.70f, 690.f},    // A6000, A40, 3090
+    {890, 2.1f, 2.30f, 860.f},    // L40, 4090
+    {900, 1.0f, 1.75f, 3000.f},   // H100
+    {1200, 2.1f, 2.30f, 1600.f},  // RTX PRO 6000, 5090
+};
+
+// H100 cycles for 64 of the reduction, of one CTA with all of its SM's CTAs present, and of one
+// that has the SM to itself. In the order of kTiles.
+struct TileCost {
+  float together, alone;
+};
+constexpr TileCost kTileCosts[] = {
+    {165, 165}, {176, 176}, {200, 200}, {320, 320}, {440, 440}, {690, 690}, {1300, 1300}, {1280, 1600},
 };
 
 }  // namespace w4a16::heuristics

@@ -31,6 +31,7 @@ struct FusedProblem {
   int64_t M, N, K, groupSize;
   DataType xType, outType, biasType;
   bool transposed;
+  float outScale = 1.f;    // multiplies the sum before the bias: a power of two taken out of float16 scales
 };
 
 // One kernel's share of the choice (heuristics/) and its scratch memory.

@@ -2,7 +2,7 @@
 //
 // A 16-bit weight is rebuilt from its stored (unsigned) code q by
 //
-//   w = fma(q − μ, s, c)       μ = round(z), limited to −64..63;  c = round16((μ − z)·s)
+//   w = fma(q − μ, s, c)       μ = round(z), limited to −32..95;  c = round16((μ − z)·s)
 //
 // q − μ is a small integer, exact in float16 and bfloat16. Centring at the nearest
 // integer of the zero point, rather than at a fixed 8, keeps |c| ≤ s/2, so that c's
@@ -14,10 +14,10 @@
 //   fma(q − 8, s, round((8 − z)·s))       .0052  / .0021
 //   this                                  .0049  / .0014      (fp16: an eighth of each)
 //
-// μ costs one byte, stored as the byte m = μ + 64 (0..127). With the exponent
+// μ costs one byte, stored as the byte m = μ + 32 (0..127). With the exponent
 // byte of 128 in bfloat16 (0x43) or of 1024 in float16 (0x64) above it, it is the number
 // 128 + m or 1024 + m; so one `prmt` makes the subtrahend of the magic-number code
-// (0x4340 | q = 128 + 64 + q, or 0x6440 | q = 1024 + 64 + q), and their exact
+// (0x4320 | q = 128 + 32 + q, or 0x6420 | q = 1024 + 32 + q), and their exact
 // difference is q − μ.
 //
 // The table of a weight [N, K] with groups of G along K:
@@ -32,6 +32,9 @@
 // load. In the forward product (rows n) a lane needs rows r and r + 8, r = lane / 4: the
 // same two loads at t = r / 2, and a choice of halves. Entries of padded n are zero.
 //
+// float16 has few exponents: its table holds the scales of the whole weight times 2^−e, so
+// that the largest is near 2^kScaleExponent, and the product's sums are multiplied by 2^e.
+//
 // float32 activations use the plain table instead: [⌈K/G⌉][⌈N/64⌉·64] of {s, z}, float32.
 #pragma once
 #include "quads.hpp"
@@ -41,8 +44,9 @@ namespace w4a16::layout {
 constexpr int kEntrySize = 16;          // n per entry
 constexpr int kEntryBytes = 80;
 constexpr int kEntryMidpoints = 64;     // byte offset of the m bytes
-constexpr int kMidpointBias = 64;       // m = μ + 64
+constexpr int kMidpointBias = 32;       // m = μ + 32
 constexpr int kMidpointMax = 127;
+constexpr int kScaleExponent = 6;       // 2⁶ · 111, the largest |q − z| near its range, is far from 65504
 
 struct ParamTable {
   int64_t entriesPerRow;

@@ -99,7 +99,8 @@ export function describeErrors(suite: Suite): void {
 
   it("matmul: operands of the wrong kind or shape", () => {
     const weight = suite.load(int4);
-    for (const x of [undefined, null, 1, {}, new Float32Array(K)]) {
+    const forged = Object.create(Object.getPrototypeOf(tensor([M, K])));
+    for (const x of [undefined, null, 1, {}, new Float32Array(K), forged]) {
       expectCode(() => weight.matmul(wrong(x)), "W4A16_INVALID_TYPE");
     }
     expectCode(() => weight.matmul(tensor([M, N])), "W4A16_INVALID_SHAPE");

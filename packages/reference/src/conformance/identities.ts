@@ -1,5 +1,5 @@
 /** What must agree with itself: adjoint products, repeated calls, fused weights. */
-import type { DeviceTensor, Int4Weight } from "@w4a16/core";
+import { concatOutFeatures, type DeviceTensor } from "@w4a16/core";
 import { expect, it } from "vitest";
 import { scaledMaxError } from "../metrics.js";
 import { randomInt4Weight, randomNormal, seededRandom } from "../testing.js";
@@ -53,7 +53,7 @@ export function describeIdentities(suite: Suite): void {
     const parts = [72, 40, 24].map((outFeatures) =>
       randomInt4Weight(random, { outFeatures, inFeatures: k }),
     );
-    const fused = suite.load(joinOutFeatures(parts));
+    const fused = suite.load(concatOutFeatures(parts));
     const x = suite.device.tensor([m, k], dtype, randomNormal(random, m * k));
     const y = fused.matmul(x, { outDtype: "float32" });
     let column = 0;
@@ -81,30 +81,4 @@ async function expectSame(a: DeviceTensor, b: DeviceTensor, tolerance: number): 
   expect(left.length).toBe(right.length);
   const size = Math.max(...right.map(Math.abs));
   expect(scaledMaxError(left, right, size)).toBeLessThanOrEqual(tolerance);
-}
-
-/** The weights stacked along N: the columns of their [K/2, N] and [K/G, N] matrices side by side. */
-function joinOutFeatures(parts: readonly Int4Weight[]): Int4Weight {
-  const first = parts[0]!;
-  const outFeatures = parts.reduce((sum, part) => sum + part.outFeatures, 0);
-  const join = <A extends Uint8Array | Float32Array>(out: A, pick: (part: Int4Weight) => A): A => {
-    const rows = out.length / outFeatures;
-    for (let row = 0, at = 0; row < rows; row++) {
-      for (const part of parts) {
-        const n = part.outFeatures;
-        out.set(pick(part).subarray(row * n, (row + 1) * n), at);
-        at += n;
-      }
-    }
-    return out;
-  };
-  const { inFeatures: k, groupSize } = first;
-  const parameters = (k / groupSize) * outFeatures;
-  return {
-    ...first,
-    outFeatures,
-    packed: join(new Uint8Array((k / 2) * outFeatures), (part) => part.packed),
-    scales: join(new Float32Array(parameters), (part) => part.scales),
-    zeros: join(new Float32Array(parameters), (part) => part.zeros),
-  };
 }

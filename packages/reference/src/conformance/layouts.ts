@@ -1,5 +1,11 @@
 /** Where operands lie and what they are: views, offsets, ranks, `out`, bias, mixed dtypes. */
-import { type DeviceTensor, type Direction, DTYPES, type DType } from "@w4a16/core";
+import {
+  type DeviceTensor,
+  type Direction,
+  DTYPES,
+  type DType,
+  type TensorData,
+} from "@w4a16/core";
 import { describe, expect, it } from "vitest";
 import { randomInt4Weight, randomNormal, seededRandom } from "../testing.js";
 import { DIRECTIONS, extents, keptBy, type Suite } from "./suite.js";
@@ -120,6 +126,12 @@ export function describeLayouts(suite: Suite): void {
     const bits = new Uint16Array([0x0001, 0x8000, 0x3c00, 0x7c00, 0xfbff]);
     for (const dtype of ["float16", "bfloat16"] as const) {
       expect(await suite.device.tensor([5], dtype, bits).read()).toEqual(bits);
+    }
+    // Node 20 and 22 have no Float16Array.
+    const { Float16Array } = globalThis as { Float16Array?: new (bits: ArrayBuffer) => TensorData };
+    if (Float16Array) {
+      const halves = new Float16Array(bits.buffer);
+      expect(await suite.device.tensor([5], "float16", halves).read()).toEqual(bits);
     }
     const ties = new Float32Array([1 + 2 ** -11, 1 + 3 * 2 ** -11, 1e6]);
     const half = suite.device.tensor([3], "float16", ties);

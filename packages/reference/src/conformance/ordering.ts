@@ -44,6 +44,18 @@ export function describeOrdering(suite: Suite): void {
     expect(await weight.matmul(x).readFloat32()).toEqual(second);
   });
 
+  it("changing the arrays of a weight after loadWeight() changes nothing", async () => {
+    const random = seededRandom(41);
+    const int4 = randomInt4Weight(random, { outFeatures: N, inFeatures: K });
+    const weight = suite.load(int4);
+    const x = suite.device.tensor([M, K], "float32", randomNormal(random, M * K));
+    const before = await weight.matmul(x).read();
+    int4.packed.fill(0);
+    int4.scales.fill(0);
+    int4.zeros.fill(0);
+    expect(await weight.matmul(x).read()).toEqual(before);
+  });
+
   it("a read sees out as it is when read is called", async () => {
     const { weight, x, others, first, second } = await scene(suite);
     const out = suite.device.tensor([M, N], "float32");

@@ -11,7 +11,7 @@ const GROUP_SIZES = [1, 2, 6, 32, 64, 128, 256, 768];
 
 const SHAPES: readonly Shape[] = [
   ...ROWS.map((m) => [m, 72, 128, 64] as const),
-  [65537, 8, 8, 8],
+  [65537, 3, 4, 4],
   ...OUT_FEATURES.map((n) => [17, n, 128, 32] as const),
   [3, 4224, 32, 32],
   [5, 8, 2, 2],
@@ -24,6 +24,9 @@ const SHAPES: readonly Shape[] = [
   [16, 8, 7392, 32],
   [1, 72, 7392, 7392],
   [2, 8, 10944, 64],
+  [65, 200, 1056, 32],
+  [129, 40, 1088, 64],
+  [257, 24, 2080, 32],
   ...GROUP_SIZES.map((groupSize) => [9, 40, 768, groupSize] as const),
 ];
 

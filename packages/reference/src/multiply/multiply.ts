@@ -1,7 +1,7 @@
 /** Dequantize a tile, multiply by it, go on to the next: never all of W at once. */
 import type { Direction, Int4Weight } from "@w4a16/core";
-import { BLOCK_COLS, BLOCK_ROWS, block, TILE_DEPTH, TILE_ROWS, TILE_WIDTH } from "./block.js";
-import { fillForward, fillRows, fillTransposed, type Precision } from "./panels.js";
+import { BLOCK_ROWS, block, TILE_DEPTH, TILE_ROWS, TILE_WIDTH } from "./block.js";
+import { type Precision, panels } from "./panels.js";
 
 /**
  * x [m, reduction] times the weight, unrounded, [m, width]: reduction is K and
@@ -17,7 +17,7 @@ export function multiply(
 ): Float64Array {
   const { outFeatures: n, inFeatures: k } = weight;
   const [reduction, width, fillTile] =
-    direction === "matmul" ? [k, n, fillForward] : [n, k, fillTransposed];
+    direction === "matmul" ? [k, n, panels.fillForward] : [n, k, panels.fillTransposed];
   const y = new Float64Array(m * width);
   if (m === 0) return y;
   for (let col = 0; col < width; col += TILE_WIDTH) {
@@ -27,7 +27,7 @@ export function multiply(
       fillTile(weight, { col, cols, step, steps }, precision);
       for (let row = 0; row < m; row += TILE_ROWS) {
         const rows = Math.min(TILE_ROWS, m - row);
-        fillRows(x, reduction, row, rows, step, steps);
+        panels.fillRows(x, reduction, row, rows, step, steps);
         addTile(y, row * width + col, width, rows, cols, steps);
       }
     }
@@ -44,16 +44,13 @@ function addTile(
   cols: number,
   steps: number,
 ): void {
-  for (let c = 0; c < cols; c += BLOCK_COLS) {
+  for (let c = 0; c < cols; c++) {
     for (let r = 0; r < rows; r += BLOCK_ROWS) {
-      // A block over the edge also computes rows and columns of whatever the
-      // panels hold there; they are left out.
-      block.multiply(r / BLOCK_ROWS, c / BLOCK_COLS, steps);
-      const right = c + 1 < cols;
+      // A block over the edge also multiplies rows of whatever the panel holds
+      // there; they are left out.
+      block.multiply(r / BLOCK_ROWS, c, steps);
       for (let i = 0; i < BLOCK_ROWS && r + i < rows; i++) {
-        const to = at + (r + i) * stride + c;
-        y[to]! += block.sums[2 * i]!;
-        if (right) y[to + 1]! += block.sums[2 * i + 1]!;
+        y[at + (r + i) * stride + c]! += block.sums[i]!;
       }
     }
   }

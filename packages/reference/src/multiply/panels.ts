@@ -1,6 +1,6 @@
 /** Fills the panels of `block.ts` with tiles of x and of dequantized W. */
 import type { Int4Weight } from "@w4a16/core";
-import { BLOCK_COLS, BLOCK_ROWS, block, TILE_DEPTH } from "./block.js";
+import { BLOCK_ROWS, block, TILE_DEPTH, TILE_WIDTH } from "./block.js";
 
 /** How (code − zero) · scale is computed: rounded to float32 at each step, as core's `dequantize` does, or not. */
 export type Precision = "float32" | "float64";
@@ -16,81 +16,118 @@ export interface Tile {
 /** Dequantizes a tile of W, or of Wᵀ for the transposed product, into `block.w`. */
 export type FillTile = (weight: Int4Weight, tile: Tile, precision: Precision) => void;
 
-const { x: xPanel, w: wPanel } = block;
-const PAIR = BLOCK_COLS * TILE_DEPTH;
+export interface Panels {
+  /** Columns are out-features n, steps are in-features k. */
+  readonly fillForward: FillTile;
+  /** Columns are in-features k, steps are out-features n. */
+  readonly fillTransposed: FillTile;
+  /** Packs rows `row`..`row + rows` and steps `step`..`step + steps` of x [M, reduction] into `block.x`. */
+  fillRows(
+    x: Float64Array,
+    reduction: number,
+    row: number,
+    rows: number,
+    step: number,
+    steps: number,
+  ): void;
+}
 
-// The formula of core's dequantize appears here twice more: a row-major tile
-// that is reordered afterwards would double the cost of this step, which is
-// a third of a product at M = 16. A test holds all three to the same bits.
+/** The fills, in a closure whose constants the compiler knows (see `block.ts`). */
+export const panels: Panels = /* @__PURE__ */ createPanels();
 
-/** Columns are out-features n, steps are in-features k. */
-export const fillForward: FillTile = (weight, tile, precision) => {
-  const { outFeatures: n, groupSize, packed, scales, zeros } = weight;
-  const { col, cols, step, steps } = tile;
-  const shift = weight.signed ? 28 : 0;
-  const single = precision === "float32";
-  // A tile starts at an even k, and K is even, so that bytes are never split.
-  for (let k = 0; k < steps; k += 2) {
-    const bytes = ((step + k) / 2) * n + col;
-    const low = Math.floor((step + k) / groupSize) * n + col;
-    const high = Math.floor((step + k + 1) / groupSize) * n + col;
-    for (let c = 0; c < cols; c++) {
-      const byte = packed[bytes + c]!;
-      const at = (c >> 1) * PAIR + 2 * k + (c & 1);
-      const a = (((byte & 15) << shift) >> shift) - zeros[low + c]!;
-      const b = (((byte >> 4) << shift) >> shift) - zeros[high + c]!;
-      if (single) {
-        wPanel[at] = Math.fround(Math.fround(a) * scales[low + c]!);
-        wPanel[at + 2] = Math.fround(Math.fround(b) * scales[high + c]!);
-      } else {
-        wPanel[at] = a * scales[low + c]!;
-        wPanel[at + 2] = b * scales[high + c]!;
+function createPanels(): Panels {
+  const { x: xPanel, w: wPanel } = block;
+  const depth = TILE_DEPTH;
+
+  // All 16 values that the codes of one group may stand for, for as many
+  // out-features as a tile is wide: the one place that computes W, for both
+  // products, and less work than computing each element. There are two tables,
+  // for even and for odd groups, because the two nibbles of a byte belong to
+  // neighbouring groups where G is odd.
+  const features = TILE_WIDTH;
+  const half = 16 * features;
+  const tables = new Float64Array(2 * half);
+
+  function fillTable(
+    weight: Int4Weight,
+    group: number,
+    feature: number,
+    count: number,
+    precision: Precision,
+  ): void {
+    const { scales, zeros, signed } = weight;
+    const single = precision === "float32";
+    let at = (group & 1) * half;
+    const from = group * weight.outFeatures + feature;
+    for (let f = from; f < from + count; f++) {
+      const zero = zeros[f]!;
+      const scale = scales[f]!;
+      for (let nibble = 0; nibble < 16; nibble++) {
+        const difference = (signed && nibble > 7 ? nibble - 16 : nibble) - zero;
+        tables[at++] = single ? Math.fround(Math.fround(difference) * scale) : difference * scale;
       }
     }
   }
-};
 
-/** Columns are in-features k, steps are out-features n. */
-export const fillTransposed: FillTile = (weight, tile, precision) => {
-  const { outFeatures: n, groupSize, packed, scales, zeros } = weight;
-  const { col, cols, step, steps } = tile;
-  const shift = weight.signed ? 28 : 0;
-  const single = precision === "float32";
-  for (let c = 0; c < cols; c += 2) {
-    const bytes = ((col + c) / 2) * n + step;
-    const low = Math.floor((col + c) / groupSize) * n + step;
-    const high = Math.floor((col + c + 1) / groupSize) * n + step;
-    let at = (c >> 1) * PAIR;
-    for (let r = 0; r < steps; r++, at += 2) {
-      const byte = packed[bytes + r]!;
-      const a = (((byte & 15) << shift) >> shift) - zeros[low + r]!;
-      const b = (((byte >> 4) << shift) >> shift) - zeros[high + r]!;
-      if (single) {
-        wPanel[at] = Math.fround(Math.fround(a) * scales[low + r]!);
-        wPanel[at + 1] = Math.fround(Math.fround(b) * scales[high + r]!);
-      } else {
-        wPanel[at] = a * scales[low + r]!;
-        wPanel[at + 1] = b * scales[high + r]!;
+  const fillForward: FillTile = (weight, { col, cols, step, steps }, precision) => {
+    const { outFeatures: n, groupSize, packed } = weight;
+    let ready = Math.floor(step / groupSize) - 1;
+    // A tile starts at an even k, and K is even, so that bytes are never split.
+    for (let k = 0; k < depth && k < steps; k += 2) {
+      const groupLow = Math.floor((step + k) / groupSize);
+      const groupHigh = Math.floor((step + k + 1) / groupSize);
+      while (ready < groupHigh) fillTable(weight, ++ready, col, cols, precision);
+      const low = (groupLow & 1) * half;
+      const high = (groupHigh & 1) * half;
+      const bytes = ((step + k) / 2) * n + col;
+      for (let c = 0; c < features && c < cols; c++) {
+        const byte = packed[bytes + c]!;
+        const at = c * depth + k;
+        wPanel[at] = tables[low + 16 * c + (byte & 15)]!;
+        wPanel[at + 1] = tables[high + 16 * c + (byte >> 4)]!;
       }
     }
-    // The block multiplies two steps at a time: an odd count needs a zero behind it.
-    if (steps & 1) wPanel[at] = wPanel[at + 1] = 0;
-  }
-};
+  };
 
-/** Packs rows `row`..`row + rows` and steps `step`..`step + steps` of x [M, reduction] into `block.x`. */
-export function fillRows(
-  x: Float64Array,
-  reduction: number,
-  row: number,
-  rows: number,
-  step: number,
-  steps: number,
-): void {
-  for (let r = 0; r < rows; r++) {
-    let at = (r & ~3) * TILE_DEPTH + (r & 3);
-    const from = (row + r) * reduction + step;
-    for (let s = 0; s < steps; s++, at += BLOCK_ROWS) xPanel[at] = x[from + s]!;
-    if (steps & 1) xPanel[at] = 0;
+  const fillTransposed: FillTile = (weight, { col, cols, step, steps }, precision) => {
+    const { outFeatures: n, groupSize, packed } = weight;
+    for (let start = 0; start < steps; start += features) {
+      const count = Math.min(features, steps - start);
+      let ready = Math.floor(col / groupSize) - 1;
+      for (let c = 0; c < features && c < cols; c += 2) {
+        const groupLow = Math.floor((col + c) / groupSize);
+        const groupHigh = Math.floor((col + c + 1) / groupSize);
+        while (ready < groupHigh) fillTable(weight, ++ready, step + start, count, precision);
+        const low = (groupLow & 1) * half;
+        const high = (groupHigh & 1) * half;
+        const bytes = ((col + c) / 2) * n + step + start;
+        const to = c * depth + start;
+        for (let f = 0; f < features && f < count; f++) {
+          const byte = packed[bytes + f]!;
+          wPanel[to + f] = tables[low + 16 * f + (byte & 15)]!;
+          wPanel[to + depth + f] = tables[high + 16 * f + (byte >> 4)]!;
+        }
+        // The block takes two steps at a time: an odd count needs a zero behind it.
+        if (count & 1) wPanel[to + count] = wPanel[to + depth + count] = 0;
+      }
+    }
+  };
+
+  function fillRows(
+    x: Float64Array,
+    reduction: number,
+    row: number,
+    rows: number,
+    step: number,
+    steps: number,
+  ): void {
+    for (let r = 0; r < rows; r++) {
+      let at = (r & ~3) * TILE_DEPTH + (r & 3);
+      const from = (row + r) * reduction + step;
+      for (let s = 0; s < steps; s++, at += BLOCK_ROWS) xPanel[at] = x[from + s]!;
+      if (steps & 1) xPanel[at] = 0;
+    }
   }
+
+  return { fillForward, fillTransposed, fillRows };
 }

@@ -16,28 +16,35 @@ struct LaneParams {
   uint32_t midpoint[2];  // 128 + m, or 1024 + m
 };
 
-// Reads a lane's parameters from an entry in shared memory.
+// How a lane takes its parameters out of an entry in shared memory.
 template <typename T, bool Transposed>
-W4A16_DEVICE LaneParams loadLaneParams(uint32_t entry, int lane) {
-  constexpr uint32_t kHigh = Numeric<T>::kMagicHigh;
-  const int t = Transposed ? lane & 3 : lane >> 3;
-  const uint4 v = ptx::loadShared16(entry + t * 16);
-  const uint32_t m = ptx::loadShared4(entry + layout::kEntryMidpoints + t * 4);
-  LaneParams p;
-  if constexpr (Transposed) {
-    p.scale[0] = v.x, p.offset[0] = v.y, p.scale[1] = v.z, p.offset[1] = v.w;
-    p.midpoint[0] = ptx::permute(m, kHigh, 0x4140);
-    p.midpoint[1] = ptx::permute(m, kHigh, 0x4342);
-  } else {
-    const bool odd = lane & 4;  // row lane / 4 is the upper of its pair
-    const uint32_t half = odd ? 0x3232 : 0x1010;
-    p.scale[0] = ptx::permute(v.x, 0, half), p.offset[0] = ptx::permute(v.y, 0, half);
-    p.scale[1] = ptx::permute(v.z, 0, half), p.offset[1] = ptx::permute(v.w, 0, half);
-    p.midpoint[0] = ptx::permute(m, kHigh, odd ? 0x4141 : 0x4040);
-    p.midpoint[1] = ptx::permute(m, kHigh, odd ? 0x4343 : 0x4242);
+struct LaneEntry {
+  uint32_t half, midpoint;  // permute selectors
+
+  W4A16_DEVICE_METHOD explicit LaneEntry(int lane) {
+    const bool odd = lane & 4;  // forward: row lane / 4 is the upper of its pair
+    half = odd ? 0x3232 : 0x1010;
+    midpoint = Transposed ? 0x4140 : odd ? 0x4141 : 0x4040;
+    if constexpr (!Transposed) ptx::hold(half), ptx::hold(midpoint);
   }
-  return p;
-}
+  // Which of an entry's four parts is the lane's: 16 bytes at 16·t, and 4 at kEntryMidpoints + 4·t.
+  W4A16_DEVICE_METHOD static int t(int lane) { return Transposed ? lane & 3 : lane >> 3; }
+
+  W4A16_DEVICE_METHOD LaneParams load(uint32_t at, uint32_t midpointsAt) const {
+    constexpr uint32_t kHigh = Numeric<T>::kMagicHigh;
+    const uint4 v = ptx::loadShared16(at);
+    const uint32_t m = ptx::loadShared4(midpointsAt);
+    LaneParams p;
+    p.scale[0] = v.x, p.offset[0] = v.y, p.scale[1] = v.z, p.offset[1] = v.w;
+    if constexpr (!Transposed) {
+      p.scale[0] = ptx::permute(v.x, 0, half), p.offset[0] = ptx::permute(v.y, 0, half);
+      p.scale[1] = ptx::permute(v.z, 0, half), p.offset[1] = ptx::permute(v.w, 0, half);
+    }
+    p.midpoint[0] = ptx::permute(m, kHigh, midpoint);
+    p.midpoint[1] = Transposed ? ptx::permute(m, kHigh, 0x4342) : ptx::permute(m >> 16, kHigh, midpoint);
+    return p;
+  }
+};
 
 // Nibble I of both halves: (q − μ)·s + c, in 3 instructions and a shift.
 template <typename T, int I>

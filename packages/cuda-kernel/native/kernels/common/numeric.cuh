@@ -13,7 +13,7 @@ struct Numeric;
 
 template <>
 struct Numeric<__half> {
-  static constexpr uint32_t kMagic = 0x64406440;      // 1024 + 64, twice; the ulp there is 1
+  static constexpr uint32_t kMagic = 0x64206420;      // 1024 + 32, twice; the ulp there is 1
   static constexpr uint32_t kMagicHigh = 0x64646464;  // the upper bytes of 1024..1151
   W4A16_DEVICE uint32_t subtract(uint32_t a, uint32_t b) {
     uint32_t r;
@@ -37,7 +37,7 @@ struct Numeric<__half> {
 
 template <>
 struct Numeric<__nv_bfloat16> {
-  static constexpr uint32_t kMagic = 0x43404340;      // 128 + 64, twice; the ulp there is 1
+  static constexpr uint32_t kMagic = 0x43204320;      // 128 + 32, twice; the ulp there is 1
   static constexpr uint32_t kMagicHigh = 0x43434343;  // the upper bytes of 128..255
   W4A16_DEVICE uint32_t subtract(uint32_t a, uint32_t b) {
 #if __CUDA_ARCH__ >= 900

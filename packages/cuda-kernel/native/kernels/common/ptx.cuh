@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #define W4A16_DEVICE static __device__ __forceinline__
+#define W4A16_DEVICE_METHOD __device__ __forceinline__
 
 namespace w4a16::ptx {
 
@@ -23,9 +24,23 @@ W4A16_DEVICE void copyAsyncWait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
 }
 
-// Barrier `id` among `threads` threads (whole warps) of the block.
-W4A16_DEVICE void namedBarrier(int id, int threads) {
-  asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
+// Barrier among the threads (whole warps) of group `group` of `Groups`; barrier 0 is the block's own. The
+// number is an immediate on every path, without which compute-sanitizer cannot follow it.
+template <int Groups, int Threads>
+W4A16_DEVICE void groupBarrier(int group) {
+  static_assert(Groups <= 4 || Threads == 32, "one case a group");
+  if constexpr (Threads == 32) {
+    __syncwarp();
+  } else if constexpr (Groups == 1) {
+    __syncthreads();
+  } else {
+    switch (group) {
+      case 0: asm volatile("bar.sync 1, %0;" ::"n"(Threads) : "memory"); break;
+      case 1: asm volatile("bar.sync 2, %0;" ::"n"(Threads) : "memory"); break;
+      case 2: asm volatile("bar.sync 3, %0;" ::"n"(Threads) : "memory"); break;
+      default: asm volatile("bar.sync 4, %0;" ::"n"(Threads) : "memory");
+    }
+  }
 }
 
 template <bool Transpose>
@@ -52,6 +67,16 @@ W4A16_DEVICE uint32_t loadShared4(uint32_t address) {
 W4A16_DEVICE void storeShared16(uint32_t address, uint4 v) {
   asm volatile("st.shared.v4.u32 [%0], {%1,%2,%3,%4};" ::"r"(address), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w) : "memory");
 }
+
+// base + a · b, in one instruction; the compiler would make running sums of several such, two instructions each.
+W4A16_DEVICE const char* addProduct(const char* base, uint32_t a, uint32_t b) {
+  uint64_t r;
+  asm("mad.wide.u32 %0, %1, %2, %3;" : "=l"(r) : "r"(a), "r"(b), "l"(reinterpret_cast<uint64_t>(base)));
+  return reinterpret_cast<const char*>(r);
+}
+
+// Keeps a value in its register: the compiler would rather compute it again in every iteration.
+W4A16_DEVICE void hold(uint32_t& value) { asm volatile("" : "+r"(value)); }
 
 // Byte `i` of the result is byte (selector >> 4i & 7) of {b, a}, a being bytes 0..3.
 W4A16_DEVICE uint32_t permute(uint32_t a, uint32_t b, uint32_t selector) {

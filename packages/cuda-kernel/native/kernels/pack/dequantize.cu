@@ -12,7 +12,7 @@ __device__ uint32_t storedCode(const uint8_t* packed, const layout::PackedExtent
 }
 
 template <typename T>
-__global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T* dense, int64_t N, int64_t K, int64_t groupSize) {
+__global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T* dense, float outScale, int64_t N, int64_t K, int64_t groupSize) {
   const layout::PackedExtent extent(N, K);
   const layout::ParamTable table(N, K, groupSize);
   for (int64_t i = firstIndex(); i < N * K; i += indexStep()) {
@@ -20,8 +20,9 @@ __global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T
     const uint8_t* entry = params + table.entryOffset(k / groupSize, n);
     const float q = static_cast<float>(storedCode(packed, extent, n, k)) - layout::midpoint(entry[layout::entryMidpoint(n)]);
     // one rounding, as in the fused kernel: not a float32 fma rounded again
-    dense[i] = __hfma(Numeric<T>::fromFloat(q), *reinterpret_cast<const T*>(entry + layout::entryScale(n)),
-                      *reinterpret_cast<const T*>(entry + layout::entryOffsetC(n)));
+    const T w = __hfma(Numeric<T>::fromFloat(q), *reinterpret_cast<const T*>(entry + layout::entryScale(n)),
+                       *reinterpret_cast<const T*>(entry + layout::entryOffsetC(n)));
+    dense[i] = Numeric<T>::fromFloat(Numeric<T>::toFloat(w) * outScale);
   }
 }
 
@@ -37,13 +38,13 @@ __global__ void dequantizePlainKernel(const uint8_t* packed, const uint8_t* para
 
 }  // namespace
 
-cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense, DataType type, int64_t N, int64_t K,
-                             int64_t groupSize, cudaStream_t stream) {
+cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense, DataType type, float outScale, int64_t N,
+                             int64_t K, int64_t groupSize, cudaStream_t stream) {
   const unsigned grid = gridFor(N * K);
   if (type == DataType::Float16)
-    dequantizeKernel<<<grid, kPackThreads, 0, stream>>>(packed, params, static_cast<__half*>(dense), N, K, groupSize);
+    dequantizeKernel<<<grid, kPackThreads, 0, stream>>>(packed, params, static_cast<__half*>(dense), outScale, N, K, groupSize);
   else if (type == DataType::BFloat16)
-    dequantizeKernel<<<grid, kPackThreads, 0, stream>>>(packed, params, static_cast<__nv_bfloat16*>(dense), N, K, groupSize);
+    dequantizeKernel<<<grid, kPackThreads, 0, stream>>>(packed, params, static_cast<__nv_bfloat16*>(dense), outScale, N, K, groupSize);
   else
     dequantizePlainKernel<<<grid, kPackThreads, 0, stream>>>(packed, params, static_cast<float*>(dense), N, K, groupSize);
   return cudaGetLastError();

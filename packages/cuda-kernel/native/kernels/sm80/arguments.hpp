@@ -24,6 +24,7 @@ struct FusedArguments {
   uint32_t paramRowBytes;
   int entriesPerRow;
   FastDivisor group;  // of super-tiles (Coarse), blocks (Fine) or elements (Element) to a group
+  float outScale;
   DataType outType, biasType;
   bool xAligned;      // 16-byte aligned rows of ordinary length: copies may be asynchronous
   bool outAligned;    // rows aligned for 16-byte stores

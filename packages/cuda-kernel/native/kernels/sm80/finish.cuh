@@ -35,6 +35,8 @@ W4A16_DEVICE void storeRounded(const FusedArguments& args, int64_t offset, int f
 }
 
 W4A16_DEVICE void storeOutput(const FusedArguments& args, int token, int feature, float (&v)[8]) {
+#pragma unroll
+  for (int i = 0; i < 8; i++) v[i] *= args.outScale;
   if (args.bias) {
 #pragma unroll
     for (int i = 0; i < 8; i++)

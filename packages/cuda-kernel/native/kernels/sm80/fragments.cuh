@@ -25,7 +25,7 @@ __device__ __forceinline__ LaneParams elementParams(const FusedArguments& args, 
       const int shift = 16 * half;
       p.scale[set] |= static_cast<uint32_t>(*reinterpret_cast<const uint16_t*>(entry + layout::entryScale(n))) << shift;
       p.offset[set] |= static_cast<uint32_t>(*reinterpret_cast<const uint16_t*>(entry + layout::entryOffsetC(n))) << shift;
-      // kMagic's low byte is 64, μ = 0; here goes m
+      // kMagic's low byte is the midpoint byte of μ = 0; here goes m
       p.midpoint[set] = (p.midpoint[set] & ~(0xFFu << shift)) | static_cast<uint32_t>(entry[layout::entryMidpoint(n)]) << shift;
     }
   }
@@ -42,12 +42,12 @@ struct WarpTile {
 
   // B fragments are loaded a block of columns at a time, one block ahead. One ldmatrix.x4
   // holds 16 tokens of a slab, or 8 tokens of two slabs.
-  static constexpr int kBlockCols = kCols < 8 ? kCols : 8;
+  static constexpr int kBlockCols = kCols > 8 ? 4 : kCols;
   static constexpr int kBlocks = kCols / kBlockCols;
 
   float sum[kRows][kCols][4] = {};
 
-  __device__ __forceinline__ WarpTile(int row, int token, int lane_) : row0(row), lane(lane_) {
+  __device__ __forceinline__ WarpTile(int row, int token, int lane_) : row0(row), lane(lane_), laneEntry(lane_) {
     const int matrix = lane >> 3, r = lane & 7;
     // Pieces of 16 bytes are swizzled by the row, and rows are 128 bytes: with a stage aligned to 128,
     // the piece of slab s is the address of slab 0 with bits 5 and 6 flipped by s.
@@ -57,11 +57,15 @@ struct WarpTile {
     if constexpr (!Transposed) quadRows = row * 512 + lane * 16;
     else quadRows = row / 4 * layout::kTileBytes + row % 4 * layout::kBlockBytes + matrix * kRowBytes + r * 16;
     quadRows += StageType::kBytes.x;
+    entries = StageType::kBytes.x + StageType::kBytes.weights;
+    entries += (G == Grouping::Coarse && Transposed ? row / 4 * kSlabs : G == Grouping::Fine && Transposed ? row * kSlabs : row) * layout::kEntryBytes;
+    midpoints = entries + layout::kEntryMidpoints + LaneEntry<T, Transposed>::t(lane) * 4;
+    entries += LaneEntry<T, Transposed>::t(lane) * 16;
+    ptx::hold(activations), ptx::hold(quadRows), ptx::hold(entries), ptx::hold(midpoints);
   }
 
   // Adds one stage: 64 of the reduction.
   __device__ __forceinline__ void accumulate(uint32_t base, const FusedArguments& args, int firstFeature, int chunk) {
-    const uint32_t params = base + StageType::kBytes.x + StageType::kBytes.weights;
     uint32_t quads[kRows][kSlabs];
 #pragma unroll
     for (int f = 0; f < kRows; f++) ptx::loadMatrix4<Transposed>(quads[f], base + quadRows + quadStep(f));
@@ -81,11 +85,8 @@ struct WarpTile {
           lanes[f] = elementParams<T, Transposed>(args, n0, k0, lane, 0);
           odd[f] = elementParams<T, Transposed>(args, n0, k0, lane, 1);
         } else {
-          const int entry = kHeld      ? row0 + f
-                            : kShared  ? row0 / 4 * kSlabs + s
-                            : Transposed ? (row0 + f) * kSlabs + s
-                                         : s * (kTile.features / 16) + row0 + f;
-          lanes[f] = loadLaneParams<T, Transposed>(params + entry * layout::kEntryBytes, lane);
+          const int entry = kHeld ? f : kShared ? s : Transposed ? f * kSlabs + s : s * (kTile.features / 16) + f;
+          lanes[f] = laneEntry.load(base + entries + entry * layout::kEntryBytes, base + midpoints + entry * layout::kEntryBytes);
         }
       }
     };
@@ -133,6 +134,8 @@ struct WarpTile {
   int row0, lane;        // the warp's first row of 16 features in the CTA's tile
   uint32_t activations;  // this lane's addresses within a stage
   uint32_t quadRows;
+  uint32_t entries, midpoints;  // of the parameters of row0
+  LaneEntry<T, Transposed> laneEntry;
 
   // From the quads of feature row row0 to those of row0 + f; a warp's rows start at a multiple of 2 or 4.
   __device__ __forceinline__ static constexpr uint32_t quadStep(int f) { return f * (Transposed ? layout::kBlockBytes : 512); }

@@ -61,26 +61,21 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
     const uint32_t base = ptx::sharedAddress(shared) + group * (kStages * kStageBytes);
     const uint32_t wrap = base + kStages * kStageBytes;
     const int chunks = end - begin > group ? ceilDiv(end - begin - group, kTile.groups) : 0;
-    uint32_t target = base;
-    int fetched = 0;
-    const auto fetch = [&] {
-      if (fetched < chunks) stage.loadNext(target);
-      ptx::copyAsyncCommit();
-      fetched++;
-      target = target + kStageBytes == wrap ? base : target + kStageBytes;
-    };
 #pragma unroll 1
-    for (int i = 0; i < kStages - 1; i++) fetch();
+    for (int i = 0; i < kStages - 1; i++) {
+      if (i < chunks) stage.loadNext(base + i * kStageBytes);
+      ptx::copyAsyncCommit();
+    }
 
     WarpTile<T, TileIndex, G, Transposed> warpTile(row0, token0, lane);
     uint32_t source = base;
 #pragma unroll 1
     for (int i = 0; i < chunks; i++) {
       ptx::copyAsyncWait<kStages - 2>();
-      // Everyone's copies have landed, and everyone is done with the stage to be refilled.
-      if constexpr (kGroupThreads == 32) __syncwarp();
-      else ptx::namedBarrier(1 + group, kGroupThreads);
-      fetch();
+      // Everyone's copies have landed, and everyone is done with the stage before this one, to be refilled.
+      ptx::groupBarrier<kTile.groups, kGroupThreads>(group);
+      if (i + kStages - 1 < chunks) stage.loadNext((source == base ? wrap : source) - kStageBytes);
+      ptx::copyAsyncCommit();
       warpTile.accumulate(source, args, firstFeature, begin + group + i * kTile.groups);
       source = source + kStageBytes == wrap ? base : source + kStageBytes;
     }

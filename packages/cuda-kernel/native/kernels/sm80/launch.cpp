@@ -24,6 +24,10 @@ size_t workspaceBytes(const FusedProblem& p, int tile, int splits) {
 }
 size_t counterCount(const FusedProblem& p, int tile, int splits) { return splits <= 1 ? 0 : static_cast<size_t>(outputTiles(p, tile)); }
 
+bool fitsWorkspace(const FusedProblem& p, int tile, int splits) {
+  return workspaceBytes(p, tile, splits) <= kWorkspaceBytes && counterCount(p, tile, splits) <= kWorkspaceCounters;
+}
+
 cudaError_t compiledArch(int* arch) {
   cudaFuncAttributes attributes;
   const cudaError_t error = cudaFuncGetAttributes(&attributes, findKernel(DataType::BFloat16, 0, Grouping::Coarse, false));
@@ -73,6 +77,7 @@ static FusedArguments makeArguments(const FusedProblem& p, const FusedPlan& plan
   // One group for the whole of K may be any size: every unit then falls into row 0 by clamping.
   const int64_t unit = grouping == Grouping::Coarse ? 64 : grouping == Grouping::Fine ? 16 : 1;
   a.group = FastDivisor(static_cast<uint32_t>(ceilDiv<int64_t>(p.groupSize, unit)));
+  a.outScale = p.outScale;
   a.outType = p.outType;
   a.biasType = p.biasType;
   a.xAligned = reinterpret_cast<uintptr_t>(p.x) % 16 == 0 && (p.xStride % 8 == 0 || p.M == 1) && p.xStride < (1 << 24);

@@ -20,6 +20,11 @@ int64_t outputTiles(const FusedProblem& problem, int tile);
 size_t workspaceBytes(const FusedProblem& problem, int tile, int splits);
 size_t counterCount(const FusedProblem& problem, int tile, int splits);
 
+// A stream's scratch memory for splits. Fixed, so that a launch never allocates.
+constexpr size_t kWorkspaceBytes = 24 << 20;
+constexpr size_t kWorkspaceCounters = 4096;
+bool fitsWorkspace(const FusedProblem& problem, int tile, int splits);
+
 // The architecture (times ten) whose code the current device runs: 800 where it is compiled from PTX.
 cudaError_t compiledArch(int* arch);
 

@@ -32,6 +32,7 @@ class Stage {
     const int row = thread / 8, piece = thread % 8;
     x = static_cast<const char*>(a.x) + ((token + row) * a.xStride + piece * 8 + chunk * kChunk) * 2;
     xTarget = row * 128 + ((piece ^ (row & 7)) << 4);
+    ptx::hold(xTarget);
     const int half = kHalfTile ? feature / 32 % 2 : 0;
     const int64_t tileRow = a.tilesN * static_cast<int64_t>(layout::kTileBytes);
     if constexpr (Transposed) {
@@ -99,7 +100,7 @@ class Stage {
 
   __device__ __forceinline__ void loadFullRows(uint32_t target) const {
 #pragma unroll
-    for (int i = 0; i < kXSteps; i++) ptx::copyAsync16(xPlace(target, i), x + static_cast<uint64_t>(xStep()) * i);
+    for (int i = 0; i < kXSteps; i++) ptx::copyAsync16(xPlace(target, i), ptx::addProduct(x, xStep(), i));
   }
   __device__ __forceinline__ void loadRows(uint32_t target) const {
     const int rows = rowsLeft(), valid = validBytes();

@@ -26,7 +26,6 @@ constexpr TileShape kTiles[] = {
     {64, 128, 32, 128, 4, 1, 4},    // 5
     {128, 128, 32, 128, 2, 1, 5},   // 6
     {128, 128, 32, 128, 1, 2, 5},   // 7
-    {256, 128, 32, 128, 1, 1, 6},   // 8
 };
 constexpr int kTileCount = sizeof(kTiles) / sizeof(kTiles[0]);
 

@@ -1,0 +1,275 @@
+// bfloat16 activations with vdpbf16ps (AVX-512 BF16).
+//
+// Codes minus 8 are small integers, exact in bfloat16, and so are the products; a group's sum
+// accumulates in float32, and scale and real-valued zero are applied to it once:
+//     y += scale · (Σ x·(code - 8) - (zero - 8)·Σ x)
+// so weights are never rounded. A row's sums always run in the same order, whatever M is.
+#include <immintrin.h>
+
+#include "kernels/job.h"
+
+namespace w4a16 {
+namespace {
+#include "kernels/vec_avx512.inl"
+#include "kernels/rows.inl"
+
+constexpr size_t kBlockQuads = 32;  // 4 KB of codes, which stay in the first-level cache
+constexpr int kMicroRows = 6;
+
+#include "kernels/blocks.inl"
+
+// Packed X: bfloat16 [blocks][rows][quads · 4], then float32 sums [blocks][rows].
+size_t sumsOffset(const WeightView& w, size_t rows) {
+  return roundUp(w.groups * w.quadsPerGroup * kQuad * rows * sizeof(uint16_t), 64);
+}
+
+size_t packedBytes(const WeightView& w, bool, size_t rows) {
+  return sumsOffset(w, rows) + blockCount(w) * rows * sizeof(float);
+}
+
+const uint16_t* packedRow(const Job& job, const Block& b, size_t row) {
+  return reinterpret_cast<const uint16_t*>(job.packed) +
+         (b.quad * job.rows + row * b.quads) * kQuad;
+}
+
+float* sumsOf(const Job& job, const Block& b) {
+  return reinterpret_cast<float*>(job.packed + sumsOffset(*job.weight, job.rows)) +
+         b.index * job.rows;
+}
+
+void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
+  const WeightView& w = *job.weight;
+  const size_t columns = w.quads * kQuad, blocks = blockCount(w);
+  float* x = reinterpret_cast<float*>(scratch);
+  for (size_t m = begin; m < end; m++) {
+    widenRow<Vec>(job, m, x);
+    job.rowClass[m] = isExceptional(largestMagnitude(x, columns)) ? kExceptional : kRegular;
+    for (size_t i = 0; i < blocks; i++) {
+      const Block b = blockAt(w, i);
+      const float* from = x + b.quad * kQuad;
+      uint16_t* to = const_cast<uint16_t*>(packedRow(job, b, m));
+      __m512 sum = _mm512_setzero_ps();
+      for (size_t q = 0; q < b.quads; q += 4) {
+        const size_t count = b.quads - q < 4 ? b.quads - q : 4;
+        const __mmask16 real = __mmask16(0xffffu >> (16 - count * kQuad));
+        const __m512 v = _mm512_maskz_loadu_ps(real, from + q * kQuad);
+        const __m256i rounded = Vec::roundBFloat16(v);
+        sum = _mm512_add_ps(
+            sum, _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(rounded), 16)));
+        // A dword of codes pairs columns 0 and 2, or 1 and 3, of its quad.
+        const __m256i pairs = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(rounded, 0xd8), 0xd8);
+        _mm256_mask_storeu_epi16(to + q * kQuad, real, pairs);
+      }
+      sumsOf(job, b)[m] = _mm512_reduce_add_ps(sum);
+    }
+  }
+}
+
+struct Scratch {
+  alignas(64) float y[kPanelRows * kTile];
+};
+
+size_t scratchBytes(const WeightView& w, bool) {
+  const size_t row = w.quads * kQuad * sizeof(float);
+  return row > sizeof(Scratch) ? row : sizeof(Scratch);
+}
+
+// code - 8 in bfloat16 for every nibble, twice over: vpermw looks at 5 bits of its index, and so
+// needs no mask to ignore the next nibble's lowest.
+__m512i codeTable() {
+  alignas(64) uint16_t table[32];
+  for (int i = 0; i < 32; i++) {
+    const float code = float((i & 15) - 8);
+    uint32_t bits;
+    copyBytes(&bits, &code, sizeof bits);
+    table[i] = uint16_t(bits >> 16);
+  }
+  return _mm512_load_si512(table);
+}
+
+template <int SHIFT>
+inline __m512bh codesAt(__m512i words, __m512i table) {
+  return (__m512bh)_mm512_permutexvar_epi16(_mm512_srli_epi16(words, SHIFT), table);
+}
+
+inline __m512 centredZero(const float* zeros, __m512 centre) {
+  return _mm512_sub_ps(_mm512_loadu_ps(zeros), centre);
+}
+
+// Accumulators start at -(zero - 8)·Σx, take the block's products, and end scaled into y.
+template <int ROWS>
+struct Accumulators {
+  __m512 a[ROWS][4];
+
+  inline void start(const float* sums, const float* zeros, __m512 centre) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+      const __m512 zero = centredZero(zeros + 16 * j, centre);
+#pragma GCC unroll 6
+      for (int i = 0; i < ROWS; i++) {
+        a[i][j] = _mm512_mul_ps(zero, _mm512_set1_ps(-sums[i]));
+      }
+    }
+  }
+
+  inline void finish(const float* scales, float* y, bool first) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+      const __m512 scale = _mm512_loadu_ps(scales + 16 * j);
+#pragma GCC unroll 6
+      for (int i = 0; i < ROWS; i++) {
+        float* to = y + i * kTile + 16 * j;
+        const __m512 before = first ? _mm512_setzero_ps() : _mm512_load_ps(to);
+        _mm512_store_ps(to, _mm512_fmadd_ps(a[i][j], scale, before));
+      }
+    }
+  }
+};
+
+inline __m512bh pairOf(const uint16_t* x, size_t pair) {
+  uint32_t bits;
+  copyBytes(&bits, x + 2 * pair, sizeof bits);
+  return (__m512bh)_mm512_set1_epi32(int(bits));
+}
+
+struct Operands {
+  const uint16_t* x[kMicroRows];
+  float sums[kMicroRows];
+  const float *scales, *zeros;
+  __m512 centre;
+  size_t quads;
+};
+
+inline void prefetchQuad(const uint8_t* codes) {
+  _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
+  _mm_prefetch(reinterpret_cast<const char*>(codes + 4160), _MM_HINT_T0);
+}
+
+// Adds one quad of codes, unpacked in registers, to the accumulators of ROWS rows.
+template <int ROWS>
+inline void addQuad(Accumulators<ROWS>& acc, const uint16_t* const* x, size_t q,
+                       const uint8_t* codes, __m512i table) {
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; half++) {
+    const __m512i v = _mm512_load_si512(codes + half * 64);
+    const __m512bh w[2][2] = {{codesAt<0>(v, table), codesAt<4>(v, table)},
+                              {codesAt<8>(v, table), codesAt<12>(v, table)}};
+#pragma GCC unroll 2
+    for (int p = 0; p < 2; p++) {
+#pragma GCC unroll 6
+      for (int i = 0; i < ROWS; i++) {
+        const __m512bh a = pairOf(x[i], 2 * q + p);
+        acc.a[i][2 * half] = _mm512_dpbf16_ps(acc.a[i][2 * half], w[p][0], a);
+        acc.a[i][2 * half + 1] = _mm512_dpbf16_ps(acc.a[i][2 * half + 1], w[p][1], a);
+      }
+    }
+  }
+}
+
+// y[0..ROWS) += one block. Unpacking again for every few rows runs beside the multiplications, on
+// other ports; a tile of unpacked codes would cost stores and loads instead.
+template <int ROWS>
+void micro(const Operands& o, const uint8_t* codes, __m512i table, float* y, bool first) {
+  Accumulators<ROWS> acc;
+  acc.start(o.sums, o.zeros, o.centre);
+  const uint16_t* x[ROWS];
+  for (int i = 0; i < ROWS; i++) x[i] = o.x[i];
+  for (size_t q = 0; q < o.quads; q++, codes += kQuadBytes) {
+    prefetchQuad(codes);
+    addQuad<ROWS>(acc, x, q, codes, table);
+  }
+  acc.finish(o.scales, y, first);
+}
+
+void microRows(int rows, const Operands& o, const uint8_t* codes, __m512i table, float* y,
+                     bool first) {
+  switch (rows) {
+    case 1: return micro<1>(o, codes, table, y, first);
+    case 2: return micro<2>(o, codes, table, y, first);
+    case 3: return micro<3>(o, codes, table, y, first);
+    case 4: return micro<4>(o, codes, table, y, first);
+    case 5: return micro<5>(o, codes, table, y, first);
+    default: return micro<6>(o, codes, table, y, first);
+  }
+}
+
+Operands operandsOf(const Job& job, const Block& b, size_t tile, size_t begin, size_t end) {
+  const WeightView& w = *job.weight;
+  Operands o;
+  const size_t parameters = (tile * w.groups + b.group) * kTile;
+  o.scales = w.scales + parameters;
+  o.zeros = w.zeros + parameters;
+  o.centre = _mm512_set1_ps(8 - w.codeBias);
+  o.quads = b.quads;
+  for (size_t i = begin; i < end; i++) {
+    const size_t row = job.order[i];
+    o.x[i - begin] = packedRow(job, b, row);
+    o.sums[i - begin] = sumsOf(job, b)[row];
+  }
+  return o;
+}
+
+// One row by two tiles of columns at once, which keeps enough sums in flight.
+void oneRow(const Job& job, size_t tile, size_t begin, Scratch& s) {
+  const WeightView& w = *job.weight;
+  const __m512i table = codeTable();
+  const size_t blocks = blockCount(w), skip = w.groups * kTile;
+  for (size_t i = 0; i < blocks; i++) {
+    const Block b = blockAt(w, i);
+    const Operands o = operandsOf(job, b, tile, begin, begin + 1);
+    const uint8_t* left = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
+    const uint8_t* right = left + w.quads * kQuadBytes;
+    Accumulators<1> acc[2];
+    acc[0].start(o.sums, o.zeros, o.centre);
+    acc[1].start(o.sums, o.zeros + skip, o.centre);
+    for (size_t q = 0; q < b.quads; q++, left += kQuadBytes, right += kQuadBytes) {
+      prefetchQuad(left);
+      prefetchQuad(right);
+      addQuad<1>(acc[0], o.x, q, left, table);
+      addQuad<1>(acc[1], o.x, q, right, table);
+    }
+    acc[0].finish(o.scales, s.y, i == 0);
+    acc[1].finish(o.scales + skip, s.y + kTile, i == 0);
+  }
+  for (size_t t = 0; t < 2; t++) {
+    storeRow<Vec>(job, job.order[begin], (tile + t) * kTile, tileColumns(w.n, tile + t),
+                  s.y + t * kTile);
+  }
+}
+
+void panel(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
+  const WeightView& w = *job.weight;
+  const size_t blocks = blockCount(w);
+  const size_t rows = end - begin, steps = (rows + kMicroRows - 1) / kMicroRows;
+  const __m512i table = codeTable();
+  for (size_t i = 0; i < blocks; i++) {
+    const Block b = blockAt(w, i);
+    const uint8_t* codes = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
+    for (size_t step = 0; step < steps; step++) {
+      const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
+      microRows(int(to - from), operandsOf(job, b, tile, begin + from, begin + to), codes, table,
+                s.y + from * kTile, i == 0);
+    }
+  }
+  for (size_t r = 0; r < rows; r++) {
+    storeRow<Vec>(job, job.order[begin + r], tile * kTile, tileColumns(w.n, tile), s.y + r * kTile);
+  }
+}
+
+void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, size_t end,
+             uint8_t* scratch) {
+  Scratch& s = *reinterpret_cast<Scratch*>(scratch);
+  const size_t last = tile + tiles, rows = end - begin;
+  if (rows == 1) {
+    for (; tile + 2 <= last; tile += 2) oneRow(job, tile, begin, s);
+  }
+  for (; tile < last; tile++) panel(job, tile, begin, end, s);
+}
+
+constexpr Path kPath = {"avx512-bfloat16", true, packedBytes, scratchBytes, pack, compute};
+}  // namespace
+
+extern const Path* const kAvx512BFloat16;
+const Path* const kAvx512BFloat16 = &kPath;
+
+}  // namespace w4a16

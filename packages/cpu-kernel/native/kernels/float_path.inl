@@ -1,0 +1,224 @@
+// The float32 path, over any vector type Vec: weights dequantized to float32 into a tile that stays
+// in the first-level cache, then fused multiply-adds. Serves both products, every group size and
+// every activation; infinities and NaNs need no special care. Included into an anonymous namespace.
+//
+// Vec gives: kLanes; kMicroRows × kMicroVectors, the accumulators of the inner loop; load, store,
+// zero, broadcast, +, -, *, fma; conversions of 16-bit formats; fromNibbles(dwords, shift).
+
+// Packed X: [blocks of 64 along the reduction][rows][64] float32.
+size_t floatPackedBytes(const WeightView& w, bool transposed, size_t rows) {
+  const size_t blocks = transposed ? w.nTiles : w.quads / kTileQuads;
+  return blocks * rows * kTile * sizeof(float);
+}
+
+struct FloatScratch {
+  alignas(64) float tile[kTile * kTile];  // [reduction][64 output columns]
+  alignas(64) float y[kPanelRows * kTile];
+  alignas(64) uint32_t turned[32 * kTileQuads];
+  alignas(64) float scales[kTile * kTileQuads];
+  alignas(64) float zeros[kTile * kTileQuads];
+};
+
+size_t floatScratchBytes(const WeightView& w, bool transposed) {
+  const size_t row = (transposed ? w.nTiles * kTile : w.quads * kQuad) * sizeof(float);
+  return row > sizeof(FloatScratch) ? row : sizeof(FloatScratch);
+}
+
+template <class Vec>
+void floatPack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
+  const WeightView& w = *job.weight;
+  const size_t blocks = job.transposed ? w.nTiles : w.quads / kTileQuads;
+  float* row = reinterpret_cast<float*>(scratch);
+  float* packed = reinterpret_cast<float*>(job.packed);
+  for (size_t m = begin; m < end; m++) {
+    widenRow<Vec>(job, m, row);
+    for (size_t b = 0; b < blocks; b++) {
+      copyBytes(packed + (b * job.rows + m) * kTile, row + b * kTile, kTile * sizeof(float));
+    }
+    job.rowClass[m] = kRegular;
+  }
+}
+
+// (code - zero) · scale for nibble `shift / 4` of each dword.
+template <class Vec>
+inline Vec dequantize(const uint32_t* dwords, int shift, Vec bias, Vec scale, Vec zero) {
+  return ((Vec::fromNibbles(dwords, shift) - bias) - zero) * scale;
+}
+
+// tile[k][n] for 16 quads from `quad` on.
+template <class Vec>
+void dequantizeForward(const WeightView& w, size_t nTile, size_t quad, float* tile) {
+  const uint32_t* codes =
+      reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
+  const Vec bias = Vec::broadcast(w.codeBias);
+  const size_t quads = w.groups * w.quadsPerGroup;
+  for (size_t q = 0; q < kTileQuads; q++, codes += 32) {
+    float* rows = tile + q * kQuad * kTile;
+    if (quad + q >= quads) {
+      clearFloats(rows, kQuad * kTile);
+      continue;
+    }
+    const size_t parameters = (nTile * w.groups + (quad + q) / w.quadsPerGroup) * kTile;
+    for (size_t half = 0; half < 2; half++) {
+      for (size_t h = 0; h < 2; h++) {
+        for (size_t lane = 0; lane < 16; lane += Vec::kLanes) {
+          const size_t n = half * 32 + h * 16 + lane;
+          const Vec scale = Vec::load(w.scales + parameters + n);
+          const Vec zero = Vec::load(w.zeros + parameters + n);
+          const uint32_t* dwords = codes + half * 16 + lane;
+          for (int b = 0; b < 4; b++) {
+            dequantize<Vec>(dwords, 8 * b + 4 * int(h), bias, scale, zero).store(rows + b * kTile + n);
+          }
+        }
+      }
+    }
+  }
+}
+
+// Scales and zeros of tile (nTile, 16 quads from `quad` on) as [64 n][16 quads].
+void spreadParameters(const WeightView& w, size_t nTile, size_t quad, float* scales, float* zeros) {
+  const size_t quads = w.groups * w.quadsPerGroup;
+  for (size_t q = 0; q < kTileQuads; q++) {
+    const size_t from = (nTile * w.groups + (quad + q) / w.quadsPerGroup) * kTile;
+    for (size_t n = 0; n < kTile; n++) {
+      scales[n * kTileQuads + q] = quad + q < quads ? w.scales[from + n] : 0;
+      zeros[n * kTileQuads + q] = quad + q < quads ? w.zeros[from + n] : 0;
+    }
+  }
+}
+
+// tile[n][column], where column 16·b + q is the b-th of quad q: with the quads in the lanes, a
+// dword's nibbles come out by shifting alone. storeTransposed puts the columns in order.
+template <class Vec>
+void dequantizeTransposed(const WeightView& w, size_t nTile, size_t quad, FloatScratch& s) {
+  const uint32_t* codes =
+      reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
+  const Vec bias = Vec::broadcast(w.codeBias);
+  const size_t group = quad / w.quadsPerGroup;
+  const bool oneGroup =
+      (quad + kTileQuads - 1) / w.quadsPerGroup == group && group < w.groups;
+  if (!oneGroup) spreadParameters(w, nTile, quad, s.scales, s.zeros);
+  const float* scales = w.scales + (nTile * w.groups + group) * kTile;
+  const float* zeros = w.zeros + (nTile * w.groups + group) * kTile;
+  for (size_t half = 0; half < 2; half++) {
+    Vec::turn(codes + half * 16, s.turned);
+    for (size_t i = 0; i < 32; i++) {
+      const size_t lane = i & 15, h = i >> 4;
+      const size_t n = half * 32 + i;
+      float* row = s.tile + n * kTile;
+      for (size_t q = 0; q < kTileQuads; q += Vec::kLanes) {
+        const Vec scale =
+            oneGroup ? Vec::broadcast(scales[n]) : Vec::load(s.scales + n * kTileQuads + q);
+        const Vec zero =
+            oneGroup ? Vec::broadcast(zeros[n]) : Vec::load(s.zeros + n * kTileQuads + q);
+        for (int b = 0; b < 4; b++) {
+          dequantize<Vec>(s.turned + lane * kTileQuads + q, 8 * b + 4 * int(h), bias, scale, zero)
+              .store(row + b * kTileQuads + q);
+        }
+      }
+    }
+  }
+}
+
+// y[i][0..64) += Σ_k x[i][k] · tile[k][0..64) for ROWS rows, k in order. A block's sum starts from
+// zero and is then added: rounding errors grow with the block and with the number of blocks, not
+// with the whole reduction.
+template <class Vec, int ROWS>
+void floatMicro(const float* const* x, const float* tile, float* y, bool first) {
+  constexpr int V = Vec::kMicroVectors;
+  for (size_t column = 0; column < kTile; column += V * Vec::kLanes) {
+    Vec acc[ROWS][V];
+#pragma GCC unroll 8
+    for (int i = 0; i < ROWS; i++) {
+#pragma GCC unroll 8
+      for (int v = 0; v < V; v++) {
+        acc[i][v] = Vec::zero();
+      }
+    }
+    const float* t = tile + column;
+    for (size_t k = 0; k < kTile; k++, t += kTile) {
+      Vec w[V];
+#pragma GCC unroll 8
+      for (int v = 0; v < V; v++) w[v] = Vec::load(t + v * Vec::kLanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < ROWS; i++) {
+        const Vec a = Vec::broadcast(x[i][k]);
+#pragma GCC unroll 8
+        for (int v = 0; v < V; v++) acc[i][v] = fma(a, w[v], acc[i][v]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < ROWS; i++) {
+#pragma GCC unroll 8
+      for (int v = 0; v < V; v++) {
+        float* to = y + i * kTile + column + v * Vec::kLanes;
+        (first ? acc[i][v] : Vec::load(to) + acc[i][v]).store(to);
+      }
+    }
+  }
+}
+
+template <class Vec>
+void floatMicroRows(int rows, const float* const* x, const float* tile, float* y, bool first) {
+  switch (rows) {
+    case 1: return floatMicro<Vec, 1>(x, tile, y, first);
+    case 2: return floatMicro<Vec, 2>(x, tile, y, first);
+    case 3: return floatMicro<Vec, 3>(x, tile, y, first);
+    case 4: return floatMicro<Vec, 4>(x, tile, y, first);
+    case 5: return floatMicro<Vec, Vec::kMicroRows >= 5 ? 5 : 4>(x, tile, y, first);
+    default: return floatMicro<Vec, Vec::kMicroRows>(x, tile, y, first);
+  }
+}
+
+template <class Vec>
+void storeTransposed(const Job& job, size_t row, size_t tile, const float* y) {
+  const WeightView& w = *job.weight;
+  alignas(64) float ordered[kTile];
+  size_t begin = 0, count = 0;
+  for (size_t q = 0; q < kTileQuads; q++) {
+    const KRange real = realColumns(w, tile * kTileQuads + q);
+    if (q == 0) begin = real.begin;
+    for (size_t b = 0; b < real.count; b++) ordered[count++] = y[b * kTileQuads + q];
+  }
+  storeRow<Vec>(job, row, begin, count, ordered);
+}
+
+template <class Vec>
+void floatComputeTile(const Job& job, size_t tile, size_t begin, size_t end, FloatScratch& s) {
+  const WeightView& w = *job.weight;
+  const float* packed = reinterpret_cast<const float*>(job.packed);
+  const size_t blocks = job.transposed ? w.nTiles : w.quads / kTileQuads;
+  const size_t rows = end - begin;
+  const size_t steps = (rows + Vec::kMicroRows - 1) / Vec::kMicroRows;
+  for (size_t b = 0; b < blocks; b++) {
+    if (job.transposed) {
+      dequantizeTransposed<Vec>(w, b, tile * kTileQuads, s);
+    } else {
+      dequantizeForward<Vec>(w, tile, b * kTileQuads, s.tile);
+    }
+    for (size_t step = 0; step < steps; step++) {
+      const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
+      const float* x[Vec::kMicroRows];
+      for (size_t i = from; i < to; i++) {
+        x[i - from] = packed + (b * job.rows + job.order[begin + i]) * kTile;
+      }
+      floatMicroRows<Vec>(int(to - from), x, s.tile, s.y + from * kTile, b == 0);
+    }
+  }
+  for (size_t i = 0; i < rows; i++) {
+    const float* y = s.y + i * kTile;
+    if (job.transposed) {
+      storeTransposed<Vec>(job, job.order[begin + i], tile, y);
+    } else {
+      storeRow<Vec>(job, job.order[begin + i], tile * kTile, tileColumns(w.n, tile), y);
+    }
+  }
+}
+
+template <class Vec>
+void floatCompute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, size_t end,
+                  uint8_t* scratch) {
+  for (size_t t = tile; t < tile + tiles; t++) {
+    floatComputeTile<Vec>(job, t, begin, end, *reinterpret_cast<FloatScratch*>(scratch));
+  }
+}

@@ -1,0 +1,132 @@
+#include "layout/packed_weight.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace w4a16 {
+namespace {
+
+size_t ceilDiv(size_t value, size_t unit) { return (value + unit - 1) / unit; }
+
+WeightView shapeOf(size_t n, size_t k, size_t groupSize) {
+  WeightView w{};
+  w.n = n;
+  w.k = k;
+  w.groupSize = groupSize;
+  w.groups = k / groupSize;
+  w.quadsPerGroup = ceilDiv(groupSize, kQuad);
+  w.quads = ceilDiv(w.groups * w.quadsPerGroup, kTileQuads) * kTileQuads;
+  w.nTiles = ceilDiv(n, kTile);
+  return w;
+}
+
+size_t codeBytes(const WeightView& w) { return w.nTiles * w.quads * kQuadBytes; }
+size_t parameterCount(const WeightView& w) { return w.nTiles * w.groups * kTile; }
+
+// 16 + 16 columns of a quad whose rows are the nibbles of two byte rows. Written for the compiler to vectorize: whole bytes, no branches.
+void packHalfQuad(const uint8_t* rows01, const uint8_t* rows23, uint8_t flip, uint8_t* to) {
+  for (size_t lane = 0; lane < 16; lane++) {
+    const uint32_t a = uint8_t(rows01[lane] ^ flip), b = uint8_t(rows01[lane + 16] ^ flip);
+    const uint32_t c = uint8_t(rows23[lane] ^ flip), d = uint8_t(rows23[lane + 16] ^ flip);
+    const uint32_t dword = (a & 15) | (b & 15) << 4 | (a >> 4) << 8 | (b >> 4) << 12 |
+                           (c & 15) << 16 | (d & 15) << 20 | (c >> 4) << 24 | (d >> 4) << 28;
+    std::memcpy(to + 4 * lane, &dword, 4);
+  }
+}
+
+// Columns [n0, n0 + 64) of a byte row; missing ones are zero.
+void copyColumns(const Int4Source& s, size_t byteRow, size_t n0, uint8_t* to) {
+  const size_t left = s.n - n0, count = left < kTile ? left : kTile;
+  std::memcpy(to, s.packed + byteRow * s.n + n0, count);
+  if (count < kTile) std::memset(to + count, 0, kTile - count);
+}
+
+// Two byte rows for a quad of `count` rows from k on, for any parity and count.
+void gatherRows(const Int4Source& s, size_t k, size_t count, size_t n0, uint8_t rows[2][kTile]) {
+  uint8_t bytes[kTile];
+  std::memset(rows, 0, 2 * kTile);
+  for (size_t b = 0; b < count; b++) {
+    copyColumns(s, (k + b) / 2, n0, bytes);
+    const int from = (k + b) % 2 * 4, to = b % 2 * 4;
+    for (size_t n = 0; n < kTile; n++) rows[b / 2][n] |= uint8_t((bytes[n] >> from & 15) << to);
+  }
+}
+
+void packCodes(const Int4Source& s, const WeightView& w, size_t tile, uint8_t* to) {
+  const uint8_t flip = s.isSigned ? 0x88 : 0;
+  const size_t n0 = tile * kTile;
+  const bool whole = s.groupSize % kQuad == 0 && n0 + kTile <= s.n;
+  uint8_t rows[2][kTile];
+  for (size_t q = 0; q < w.groups * w.quadsPerGroup; q++, to += kQuadBytes) {
+    const uint8_t *rows01 = rows[0], *rows23 = rows[1];
+    if (whole) {
+      rows01 = s.packed + 2 * q * s.n + n0;
+      rows23 = rows01 + s.n;
+    } else {
+      const size_t inGroup = q % w.quadsPerGroup * kQuad;
+      const size_t left = s.groupSize - inGroup;
+      gatherRows(s, q / w.quadsPerGroup * s.groupSize + inGroup, left < kQuad ? left : kQuad, n0,
+                 rows);
+    }
+    packHalfQuad(rows01, rows23, flip, to);
+    packHalfQuad(rows01 + 32, rows23 + 32, flip, to + 64);
+  }
+  std::memset(to, 0, (w.quads - w.groups * w.quadsPerGroup) * kQuadBytes);
+}
+
+// [groups][64] of one tile; missing columns are zero. Gives the columns with a value beyond `limit`.
+uint64_t packParameters(const Int4Source& s, const WeightView& w, size_t tile, const float* from,
+                        float limit, float* to) {
+  const size_t n0 = tile * kTile;
+  const size_t left = s.n - n0, count = left < kTile ? left : kTile;
+  bool beyond[kTile] = {};
+  for (size_t g = 0; g < w.groups; g++, to += kTile) {
+    std::memcpy(to, from + g * s.n + n0, count * sizeof(float));
+    std::memset(to + count, 0, (kTile - count) * sizeof(float));
+    for (size_t n = 0; n < kTile; n++) beyond[n] |= !(std::fabs(to[n]) <= limit);  // a NaN as well
+  }
+  uint64_t columns = 0;
+  for (size_t n = 0; n < kTile; n++) columns |= uint64_t{beyond[n]} << n;
+  return columns;
+}
+
+// Beyond these the dot-product paths could overflow, or lose a sum beside its zero's correction.
+constexpr float kLargestScale = 0x1p20f;
+constexpr float kLargestZero = 4096;
+// With more exceptional columns than one in this many, the float32 path is faster.
+constexpr size_t kPlainColumns = 32;
+
+}  // namespace
+
+bool PackedWeight::pack(const Int4Source& source, ThreadPool& pool) {
+  view_ = shapeOf(source.n, source.k, source.groupSize);
+  view_.codeBias = source.isSigned ? 8 : 0;
+  const size_t count = parameterCount(view_);
+  if (!codes_.reset(codeBytes(view_)) || !parameters_.reset(2 * count * sizeof(float)) ||
+      !exceptional_.reset(view_.nTiles * sizeof(uint64_t))) {
+    return false;
+  }
+  float* scales = reinterpret_cast<float*>(parameters_.data());
+  float* zeros = scales + count;
+  view_.codes = codes_.data();
+  view_.scales = scales;
+  view_.zeros = zeros;
+  uint64_t* exceptional = reinterpret_cast<uint64_t*>(exceptional_.data());
+  view_.exceptionalColumns = exceptional;
+
+  pool.run(view_.nTiles, [&](size_t tile, size_t) {
+    packCodes(source, view_, tile, codes_.data() + tile * view_.quads * kQuadBytes);
+    const size_t at = tile * view_.groups * kTile;
+    exceptional[tile] =
+        packParameters(source, view_, tile, source.scales, kLargestScale, scales + at) |
+        packParameters(source, view_, tile, source.zeros, kLargestZero, zeros + at);
+  });
+  size_t columns = 0;
+  for (size_t tile = 0; tile < view_.nTiles; tile++) {
+    columns += size_t(__builtin_popcountll(exceptional[tile]));
+  }
+  view_.mostlyPlain = columns <= 2 + view_.n / kPlainColumns;
+  return true;
+}
+
+}  // namespace w4a16

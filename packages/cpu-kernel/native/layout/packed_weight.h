@@ -1,0 +1,43 @@
+// The kernel's own layout of a weight, one copy for both products.
+//
+// Codes are nibbles 0..15 (s4 codes are stored plus 8). N is cut into tiles of 64 columns, K into
+// quads of 4 neighbours; a group starts a new quad, so that G need not be a multiple of 4. A tile's
+// quad is 128 bytes: two vectors of 16 dwords, for columns 0..31 and 32..63. Dword `lane` holds in
+// byte b, the quad's b-th row: low nibble column `lane`, high nibble column `lane + 16`.
+//
+//  - forward, vpdpbusd: a mask gives 16 columns × 4 rows of bytes, the shape it multiplies;
+//  - forward, vdpbf16ps: the words' nibbles give 16 columns × rows (0, 2) or (1, 3);
+//  - transposed: turning 16 quads × 16 lanes of dwords puts rows into the lanes.
+#pragma once
+
+#include "kernels/job.h"
+#include "layout/aligned_buffer.h"
+#include "runtime/thread_pool.h"
+
+namespace w4a16 {
+
+// A weight as the product exchanges it: row interleave.
+struct Int4Source {
+  size_t n, k, groupSize;
+  bool isSigned;
+  const uint8_t* packed;  // [K/2, N]: low nibble row 2i of Wᵀ, high nibble row 2i + 1
+  const float* scales;    // [K/G, N]
+  const float* zeros;     // [K/G, N]
+};
+
+class PackedWeight {
+ public:
+  // False if memory is short.
+  bool pack(const Int4Source& source, ThreadPool& pool);
+
+  const WeightView& view() const { return view_; }
+  size_t bytes() const { return codes_.size() + parameters_.size() + exceptional_.size(); }
+
+ private:
+  WeightView view_{};
+  AlignedBuffer codes_;
+  AlignedBuffer parameters_;
+  AlignedBuffer exceptional_;
+};
+
+}  // namespace w4a16

@@ -1,0 +1,175 @@
+// Every kernel this CPU can run against the float64 definition: odd shapes, every group size
+// pattern, special values; and the same bits for any number of threads.
+#include <cstdio>
+#include <string>
+
+#include "runtime/matmul.h"
+#include "test/oracle.h"
+
+using namespace w4a16;
+using namespace w4a16::test;
+
+namespace {
+
+int passed = 0, failed = 0;
+
+void check(bool ok, const std::string& what) {
+  (ok ? passed : failed)++;
+  if (!ok) std::printf("FAILED %s\n", what.c_str());
+}
+
+const char* nameOf(DType t) {
+  return t == DType::kFloat32 ? "float32" : t == DType::kFloat16 ? "float16" : "bfloat16";
+}
+
+double boundOf(DType t) {
+  return t == DType::kFloat32 ? 2e-6 : t == DType::kFloat16 ? 3e-5 : 1e-6;
+}
+
+struct Case {
+  size_t m, n, k, groupSize;
+  bool isSigned, transposed, bias;
+  DType type;
+};
+
+std::string describe(const Kernel& kernel, const Case& c) {
+  char text[200];
+  std::snprintf(text, sizeof text, "%s M=%zu N=%zu K=%zu G=%zu %s %s %s%s", kernel.name, c.m, c.n,
+                c.k, c.groupSize, c.isSigned ? "s4" : "u4", nameOf(c.type),
+                c.transposed ? "transposed" : "forward", c.bias ? " bias" : "");
+  return text;
+}
+
+// Runs a product into a fresh float32 matrix whose rows are padded with a guard value.
+std::vector<float> multiply(const Kernel& kernel, ThreadPool& pool, const PackedWeight& w,
+                            const Case& c, const Elements& x, size_t xStride, const float* bias) {
+  const size_t width = c.transposed ? c.k : c.n, stride = width + 3;
+  std::vector<float> y(c.m * stride + 1, 12345.f);
+  Workspace workspace;
+  std::atomic<bool> aborted{false};
+  Matmul m{&w.view(), c.transposed, c.type, DType::kFloat32, Precision::kActivations, c.m, x.data(),
+           xStride, y.data(), stride, bias, DType::kFloat32};
+  check(runMatmul(m, kernel, pool, workspace, aborted) == Outcome::kDone, "runs " + describe(kernel, c));
+  for (size_t i = 0; i < c.m; i++) {
+    for (size_t j = width; j < stride; j++) {
+      if (y[i * stride + j] != 12345.f) check(false, "guard " + describe(kernel, c));
+    }
+  }
+  std::vector<float> dense(c.m * width);
+  for (size_t i = 0; i < c.m; i++) std::memcpy(&dense[i * width], &y[i * stride], width * 4);
+  return dense;
+}
+
+double error(const std::vector<float>& y, const std::vector<double>& expected) {
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < y.size(); i++) {
+    const double e = y[i] - expected[i];
+    difference += e * e;
+    size += expected[i] * expected[i];
+  }
+  return size > 0 ? std::sqrt(difference / size) : std::sqrt(difference);
+}
+
+void testCase(const Kernel& kernel, ThreadPool& one, ThreadPool& three, const Case& c) {
+  const Weight weight(c.n, c.k, c.groupSize, c.isSigned, c.n * 31 + c.k);
+  PackedWeight packed;
+  check(packed.pack(weight.source(), three), "packs");
+  const size_t reduction = c.transposed ? c.n : c.k, width = c.transposed ? c.k : c.n;
+  const size_t xStride = reduction + 5;
+  Random random(c.m * 7 + c.n);
+  Elements x(c.type, c.m * xStride + 1);
+  for (size_t i = 0; i < c.m * xStride; i++) x.set(i, float(random.normal()));
+  std::vector<float> bias(width);
+  for (float& b : bias) b = c.bias ? float(random.normal()) : 0;
+
+  std::vector<double> expected(c.m * width);
+  std::vector<double> row(width);
+  for (size_t j = 0; j < width; j++) {
+    std::vector<double> column(reduction);
+    for (size_t r = 0; r < reduction; r++) {
+      column[r] = c.transposed ? weight.at(r, j) : weight.at(j, r);
+    }
+    for (size_t i = 0; i < c.m; i++) {
+      double sum = bias[j];
+      for (size_t r = 0; r < reduction; r++) sum += x.wide[i * xStride + r] * column[r];
+      expected[i * width + j] = sum;
+    }
+  }
+  const float* b = c.bias ? bias.data() : nullptr;
+  const std::vector<float> y = multiply(kernel, one, packed, c, x, xStride, b);
+  const double e = error(y, expected);
+  check(e <= boundOf(c.type), describe(kernel, c) + " error " + std::to_string(e * 1e6) + "e-6");
+  const std::vector<float> again = multiply(kernel, three, packed, c, x, xStride, b);
+  check(y.empty() || std::memcmp(y.data(), again.data(), y.size() * 4) == 0,
+        "same bits with three threads: " + describe(kernel, c));
+}
+
+// A row of infinities, NaNs or extreme magnitudes changes no other row, and comes out as defined.
+void testSpecialRows(const Kernel& kernel, ThreadPool& pool, DType type, bool transposed) {
+  const Case c{9, 72, 128, 64, false, transposed, false, type};
+  const Weight weight(c.n, c.k, c.groupSize, c.isSigned, 5);
+  PackedWeight packed;
+  packed.pack(weight.source(), pool);
+  const size_t reduction = transposed ? c.n : c.k, width = transposed ? c.k : c.n;
+  Random random(3);
+  Elements x(type, c.m * reduction);
+  for (size_t i = 0; i < c.m * reduction; i++) x.set(i, float(random.normal()));
+  const std::vector<float> clean = multiply(kernel, pool, packed, c, x, reduction, nullptr);
+  x.set(2 * reduction + 7, INFINITY);
+  x.set(4 * reduction + 1, NAN);
+  x.set(5 * reduction, INFINITY);
+  x.set(5 * reduction + 1, -INFINITY);
+  const bool tiny = type != DType::kFloat16;
+  for (size_t r = 0; tiny && r < reduction; r++) x.set(7 * reduction + r, float(random.normal() * 1e-36));
+  const std::vector<float> y = multiply(kernel, pool, packed, c, x, reduction, nullptr);
+  bool others = true, special = true;
+  for (size_t i = 0; i < c.m; i++) {
+    for (size_t j = 0; j < width; j++) {
+      const float got = y[i * width + j];
+      double sum = 0;
+      for (size_t r = 0; r < reduction; r++) {
+        sum += x.wide[i * reduction + r] * (transposed ? weight.at(r, j) : weight.at(j, r));
+      }
+      const bool isSpecial = i == 2 || i == 4 || i == 5;
+      if (isSpecial) {
+        special &= std::isnan(sum) ? std::isnan(got) : got == float(sum);
+      } else if (tiny && i == 7) {
+        special &= std::fabs(got - sum) <= 1e-4 * 1e-36;
+      } else {
+        others &= std::memcmp(&got, &clean[i * width + j], 4) == 0;
+      }
+    }
+  }
+  check(others, "other rows unchanged: " + describe(kernel, c));
+  check(special, "special rows as defined: " + describe(kernel, c));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ThreadPool one(1), three(3);
+  const size_t shapes[][4] = {
+      {0, 8, 32, 32},   {1, 1, 2, 2},      {1, 8, 64, 64},    {2, 48, 96, 32},   {3, 72, 160, 160},
+      {5, 65, 34, 2},   {7, 200, 126, 6},  {17, 63, 60, 3},   {33, 129, 416, 32}, {1, 130, 512, 128},
+      {63, 70, 256, 64}, {65, 64, 192, 96}, {129, 100, 100, 50}, {197, 66, 144, 48}, {6, 64, 7392, 7392},
+      {13, 40, 1000, 1}, {4, 256, 256, 256}, {2, 129, 544, 136}, {1, 320, 300, 300}, {12, 64, 64, 16}};
+  for (const Kernel& kernel : kernels()) {
+    if (argc > 1 && std::string(argv[1]) != kernel.name) continue;
+    if (!kernel.supported) {
+      std::printf("skipped %s: this CPU lacks it\n", kernel.name);
+      continue;
+    }
+    for (const DType type : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
+      for (const bool transposed : {false, true}) {
+        int i = 0;
+        for (const auto& s : shapes) {
+          i++;
+          testCase(kernel, one, three, {s[0], s[1], s[2], s[3], i % 3 == 1, transposed, i % 2 == 0, type});
+        }
+        testSpecialRows(kernel, three, type, transposed);
+      }
+    }
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed ? 1 : 0;
+}

@@ -1,0 +1,63 @@
+/** Finds and loads the native addon, and remembers why it could not. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { NativeAddon } from "./native.js";
+
+export type LoadedAddon =
+  | { readonly addon: NativeAddon }
+  | { readonly reason: string; readonly fix: string };
+
+const FIX =
+  "Install a C++17 compiler, CMake and Ninja (on Debian: apt-get install g++ cmake ninja-build), then run scripts/build.mjs of @w4a16/cpu-kernel with Node.";
+
+const require = createRequire(import.meta.url);
+const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+
+let loaded: LoadedAddon | undefined;
+
+/** The addon, loaded once, or the reason and the fix. Never throws. */
+export function loadAddon(): LoadedAddon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): LoadedAddon {
+  const failures: string[] = [];
+  for (const [what, find] of candidates()) {
+    try {
+      const addon = find();
+      if (addon) return { addon };
+      failures.push(`${what}: not there`);
+    } catch (error) {
+      failures.push(`${what}: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
+    }
+  }
+  return { reason: `the native addon is not built (${failures.join("; ")})`, fix: FIX };
+}
+
+/**
+ * Where an addon may be: named by W4A16_CPU_ADDON, built in this package, or
+ * shipped in a package of this platform. The names are literal, for bundlers.
+ */
+function candidates(): [string, () => NativeAddon | undefined][] {
+  const named = process.env.W4A16_CPU_ADDON;
+  if (named) return [[`W4A16_CPU_ADDON=${named}`, () => require(named)]];
+  const built = join(packageRoot, "build", "release", "w4a16_cpu.node");
+  const local: [string, () => NativeAddon | undefined] = [
+    "build/release",
+    () => (existsSync(built) ? require(built) : undefined),
+  ];
+  switch (`${process.platform}-${process.arch}`) {
+    case "linux-x64":
+      return [local, ["@w4a16/cpu-kernel-linux-x64", () => require("@w4a16/cpu-kernel-linux-x64")]];
+    case "linux-arm64":
+      return [
+        local,
+        ["@w4a16/cpu-kernel-linux-arm64", () => require("@w4a16/cpu-kernel-linux-arm64")],
+      ];
+    default:
+      return [local];
+  }
+}

@@ -1,0 +1,163 @@
+/** An open CPU device: an engine of the addon, and the handles it gives out. */
+import {
+  AbortedError,
+  bytesPerElement,
+  contiguousLayout,
+  type Device,
+  DeviceError,
+  type DeviceMemory,
+  type DType,
+  elementCount,
+  Handle,
+  type Int4Weight,
+  type LoadWeightOptions,
+  requireDType,
+  requireInt4Weight,
+  requireOptions,
+  SharedStorage,
+  type TensorData,
+  type TensorLayout,
+} from "@w4a16/core";
+import {
+  type NativeAddon,
+  type NativeEngine,
+  type NativeInfo,
+  type NativeStorage,
+  Outcome,
+} from "./native.js";
+import type { ResolvedOptions } from "./options.js";
+import { CpuTensor } from "./tensor.js";
+import { CpuWeight } from "./weight.js";
+
+/** Aborted calls whose reasons are kept for reads still to come. */
+const KEPT_ABORTS = 256;
+
+/**
+ * The CPU as a device. Products run in the order they were enqueued, each on all
+ * threads, beside the event loop; `…Sync` calls run on the calling thread.
+ */
+export class CpuDevice extends Handle implements Device {
+  readonly backend = "cpu";
+  readonly description: string;
+  /** The kernel in use. */
+  readonly kernel: string;
+  readonly threads: number;
+  readonly precision: "exact" | "bfloat16";
+  /** @internal */
+  readonly engine: NativeEngine;
+  readonly #aborts = new Map<number, AbortSignal>();
+  #nextId = 1;
+
+  /** @internal */
+  constructor(
+    readonly addon: NativeAddon,
+    info: NativeInfo,
+    options: ResolvedOptions,
+  ) {
+    super();
+    this.kernel = options.kernel;
+    this.threads = options.threads;
+    this.precision = options.precision;
+    this.engine = addon.openEngine(
+      options.kernel,
+      options.threads,
+      options.precision === "bfloat16",
+    );
+    const plural = options.threads === 1 ? "thread" : "threads";
+    this.description = `${info.model}, ${options.kernel} kernel, ${options.threads} ${plural}`;
+  }
+
+  loadWeight(weight: Int4Weight, options: LoadWeightOptions = {}): CpuWeight {
+    this.requireLive("device");
+    requireOptions("options", options, ["dtype"]);
+    if (options.dtype !== undefined) requireDType("dtype", options.dtype);
+    requireInt4Weight(weight);
+    const { outFeatures: n, inFeatures: k, groupSize } = weight;
+    const native = this.addon.loadWeight(
+      this.engine,
+      n,
+      k,
+      groupSize,
+      weight.signed,
+      weight.packed,
+      weight.scales,
+      weight.zeros,
+    );
+    if (!native) throw outOfMemory("weight", (n * k) / 2);
+    return new CpuWeight(this, native, weight);
+  }
+
+  tensor(shape: readonly number[], dtype: DType, data?: TensorData): CpuTensor {
+    this.requireLive("device");
+    const tensor = this.allocate(contiguousLayout(shape, dtype), data === undefined);
+    if (data === undefined) return tensor;
+    try {
+      tensor.write(data);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
+    return tensor;
+  }
+
+  /** What live handles hold; nothing once the device is disposed. */
+  memory(): DeviceMemory {
+    if (this.disposed) return { weights: 0, tensors: 0 };
+    const [weights, tensors] = this.addon.heldBytes(this.engine);
+    return { weights, tensors };
+  }
+
+  async synchronize(): Promise<void> {
+    this.requireLive("device");
+    await new Promise<void>((resolve) => this.addon.fence(this.engine, resolve));
+  }
+
+  protected release(): void {
+    this.addon.closeEngine(this.engine);
+  }
+
+  /** @internal A new tensor, zero or with undefined elements. */
+  allocate(layout: TensorLayout, zero: boolean): CpuTensor {
+    const bytes = elementCount(layout.shape) * bytesPerElement(layout.dtype);
+    const native = this.addon.createStorage(this.engine, bytes, zero);
+    if (!native) throw outOfMemory("tensor", bytes);
+    const free = (storage: SharedStorage<NativeStorage>) => this.addon.release(storage.memory);
+    return new CpuTensor(this, new SharedStorage(native, bytes, free), layout);
+  }
+
+  /** @internal A number for the next product, by which it can be aborted. */
+  nextId(): number {
+    return this.#nextId++;
+  }
+
+  /** @internal Aborts enqueued product `id` when `signal` fires; lets go of the signal when it has run. */
+  abortOn(signal: AbortSignal, id: number): void {
+    const onAbort = () => {
+      if (this.disposed) return;
+      this.#aborts.set(id, signal);
+      if (this.#aborts.size > KEPT_ABORTS) this.#aborts.delete(this.#aborts.keys().next().value!);
+      this.addon.abort(this.engine, id);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.addon.fence(this.engine, () => signal.removeEventListener("abort", onAbort));
+  }
+
+  /** @internal Throws what an operation's outcome stands for. */
+  requireDone(outcome: number, abortedId: number): void {
+    if (outcome === Outcome.done) return;
+    if (outcome === Outcome.closed) this.requireLive("the tensor's device");
+    if (outcome === Outcome.outOfMemory) throw outOfMemory("workspace of a product");
+    throw new AbortedError("matmul", this.#aborts.get(abortedId) ?? AbortSignal.abort());
+  }
+}
+
+/** @internal */
+export function outOfMemory(subject: string, bytes?: number): DeviceError {
+  return new DeviceError({
+    code: "W4A16_OUT_OF_MEMORY",
+    subject,
+    expected: bytes === undefined ? "enough free memory" : `${bytes} bytes of free memory`,
+    received: "a failed allocation",
+    fix: "Dispose tensors and weights that are no longer needed, or split the batch.",
+  });
+}

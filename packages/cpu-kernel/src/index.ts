@@ -1,0 +1,10 @@
+/**
+ * Fused int4-weight matrix products on CPUs, as a device of w4a16.
+ *
+ * @packageDocumentation
+ */
+export * from "./backend.js";
+export { CpuDevice } from "./device.js";
+export { CPU_KERNELS, type CpuKernel, type CpuOptions } from "./options.js";
+export { CpuTensor } from "./tensor.js";
+export { CpuWeight } from "./weight.js";

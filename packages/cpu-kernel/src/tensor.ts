@@ -1,0 +1,59 @@
+/** Tensors of the CPU device: native memory, written and read in stream order. */
+import {
+  allocate,
+  bytesPerElement,
+  type DeviceTensor,
+  type SharedStorage,
+  type TensorArray,
+  TensorBase,
+  type TensorLayout,
+} from "@w4a16/core";
+import { type CpuDevice, outOfMemory } from "./device.js";
+import type { NativeStorage } from "./native.js";
+
+export class CpuTensor extends TensorBase<NativeStorage, CpuDevice> {
+  /** As `read`, at once: waits on the calling thread for what is enqueued. */
+  readSync(): TensorArray {
+    this.requireUsable();
+    const into = allocate(this.dtype, this.rows * this.cols);
+    this.device.requireDone(...this.#copyOut(into)!);
+    return into;
+  }
+
+  protected clone(storage: SharedStorage<NativeStorage>, layout: TensorLayout): DeviceTensor {
+    return new CpuTensor(this.device, storage, layout);
+  }
+
+  protected store(elements: TensorArray): void {
+    const { addon, engine } = this.device;
+    if (addon.write(engine, this.storage.memory, ...this.#rowBytes(), elements)) return;
+    throw outOfMemory("copy of data on its way to a tensor", elements.byteLength);
+  }
+
+  protected load(): TensorArray | Promise<TensorArray> {
+    const into = allocate(this.dtype, this.rows * this.cols);
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: number, abortedId: number) => {
+        try {
+          this.device.requireDone(outcome, abortedId);
+          resolve(into);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      const known = this.#copyOut(into, settle);
+      if (known) settle(...known);
+    });
+  }
+
+  #copyOut(into: TensorArray, callback?: (outcome: number, abortedId: number) => void) {
+    const { addon, engine } = this.device;
+    return addon.read(engine, this.storage.memory, ...this.#rowBytes(), into, callback);
+  }
+
+  /** Offset, row length, row stride and row count, the first three in bytes. */
+  #rowBytes(): [number, number, number, number] {
+    const size = bytesPerElement(this.dtype);
+    return [this.offset * size, this.cols * size, this.rowStride * size, this.rows];
+  }
+}

@@ -1,0 +1,234 @@
+import { ArgumentError, DeviceError } from "@w4a16/core";
+import { randomInt4Weight, randomNormal, seededRandom } from "@w4a16/reference/testing";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { CPU_KERNELS, cpu, openCpu, supportedKernels } from "../src/index.js";
+
+const available = cpu.availability().available;
+const [M, N, K] = [37, 200, 448];
+const int4 = randomInt4Weight(seededRandom(1), { outFeatures: N, inFeatures: K, groupSize: 64 });
+const values = randomNormal(seededRandom(2), M * Math.max(N, K));
+
+afterEach(() => vi.unstubAllEnvs());
+
+describe.runIf(available)("options", () => {
+  it("the description names model, kernel and threads", () => {
+    using device = openCpu({ threads: 2 });
+    expect(device.description).toContain(`${supportedKernels()[0]} kernel, 2 threads`);
+  });
+
+  it.each(supportedKernels())("kernel %s can be forced by option and by environment", (kernel) => {
+    using byOption = openCpu({ kernel });
+    expect(byOption.kernel).toBe(kernel);
+    vi.stubEnv("W4A16_CPU_KERNEL", kernel);
+    using byEnvironment = openCpu();
+    expect(byEnvironment.kernel).toBe(kernel);
+    expect(byEnvironment.description).toContain(kernel);
+  });
+
+  it("the option wins over the environment", () => {
+    vi.stubEnv("W4A16_CPU_KERNEL", "no-such-kernel");
+    using device = openCpu({ kernel: "portable" });
+    expect(device.kernel).toBe("portable");
+  });
+
+  it.each([
+    [{ threads: 0 }],
+    [{ threads: 1.5 }],
+    [{ threads: 5000 }],
+    [{ kernel: "sse" }],
+    [{ precision: "float8" }],
+    [{ thread: 2 }],
+  ])("%j is refused", (options) => {
+    expect(() => openCpu(options as object)).toThrow(ArgumentError);
+  });
+
+  it("an unknown kernel in the environment is refused by name", () => {
+    vi.stubEnv("W4A16_CPU_KERNEL", "sse");
+    expect(() => openCpu()).toThrow(/W4A16_CPU_KERNEL/);
+  });
+
+  const missing = CPU_KERNELS.find((kernel) => !supportedKernels().includes(kernel));
+  it.runIf(missing)("a kernel this CPU cannot run is refused", () => {
+    expect(() => openCpu({ kernel: missing })).toThrow(DeviceError);
+  });
+});
+
+describe.runIf(available)("results", () => {
+  it.each(supportedKernels())("%s: the same bits for any number of threads", (kernel) => {
+    for (const dtype of ["bfloat16", "float16", "float32"] as const) {
+      const outputs = [1, 2, 3, 7].map((threads) => {
+        using device = openCpu({ threads, kernel });
+        const weight = device.loadWeight(int4);
+        const x = device.tensor([M, K], dtype, values.subarray(0, M * K));
+        const dy = device.tensor([M, N], dtype, values.subarray(0, M * N));
+        return [weight.matmulSync(x).readSync(), weight.matmulTransposedSync(dy).readSync()];
+      });
+      for (const output of outputs) expect(output).toEqual(outputs[0]);
+    }
+  });
+
+  it.each(supportedKernels())("%s: a row's bits do not depend on the rows beside it", (kernel) => {
+    using device = openCpu({ kernel });
+    const weight = device.loadWeight(int4);
+    for (const dtype of ["bfloat16", "float16", "float32"] as const) {
+      const x = device.tensor([M, K], dtype, values.subarray(0, M * K));
+      const all = weight.matmulSync(x).readSync();
+      for (const [from, to] of [
+        [0, 1],
+        [5, 7],
+        [11, 14],
+        [20, 32],
+      ] as const) {
+        const part = weight.matmulSync(x.view({ rows: [from, to] })).readSync();
+        expect(part).toEqual(all.slice(from * N, to * N));
+      }
+    }
+  });
+
+  it("sync and async calls agree, in the order they were made", async () => {
+    using device = openCpu();
+    const weight = device.loadWeight(int4);
+    const x = device.tensor([M, K], "float32", values.subarray(0, M * K));
+    const first = weight.matmul(x).read();
+    const second = weight.matmulSync(x).readSync();
+    x.write(new Float32Array(M * K));
+    const third = weight.matmul(x).read();
+    expect(await first).toEqual(second);
+    expect((await third).every((value) => value === 0)).toBe(true);
+  });
+
+  it("bfloat16 precision is near, and rounds what exact does not", () => {
+    using exact = openCpu();
+    using rough = openCpu({ precision: "bfloat16" });
+    const [a, b] = [exact, rough].map((device) =>
+      device
+        .loadWeight(int4)
+        .matmulSync(device.tensor([M, K], "float32", values.subarray(0, M * K)))
+        .readSync(),
+    );
+    const error = Math.hypot(...a!.map((value, i) => value - b![i]!)) / Math.hypot(...a!);
+    expect(error).toBeLessThan(4e-3);
+    if (exact.kernel === "avx512-bf16") expect(error).toBeGreaterThan(1e-4);
+  });
+
+  it("the event loop stays free during a long product", async () => {
+    using device = openCpu();
+    const [n, k, m] = [2048, 2048, 512];
+    const weight = device.loadWeight(
+      randomInt4Weight(seededRandom(3), { outFeatures: n, inFeatures: k, groupSize: 64 }),
+    );
+    const x = device.tensor([m, k], "float32");
+    let turns = 0;
+    let running = true;
+    const count = () => {
+      turns++;
+      if (running) setImmediate(count);
+    };
+    setImmediate(count);
+    await weight.matmul(x).read();
+    running = false;
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it("an abort stops a product that is running, and its signal is let go of", async () => {
+    using device = openCpu();
+    const [n, k, m] = [2048, 2048, 2048];
+    const weight = device.loadWeight(
+      randomInt4Weight(seededRandom(3), { outFeatures: n, inFeatures: k, groupSize: 64 }),
+    );
+    const x = device.tensor([m, k], "float32");
+    const controller = new AbortController();
+    const removed = vi.spyOn(controller.signal, "removeEventListener");
+    const result = weight.matmul(x, { signal: controller.signal }).read();
+    const after = weight.matmul(x.view({ rows: [0, 1] })).read();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    controller.abort(new Error("enough"));
+    await expect(result).rejects.toMatchObject({
+      code: "W4A16_ABORTED",
+      cause: { message: "enough" },
+    });
+    await expect(after).resolves.toHaveLength(n);
+    expect(removed).toHaveBeenCalled();
+  });
+
+  it("what was made of an aborted result is aborted too; writing repairs it", async () => {
+    using device = openCpu({ threads: 1 });
+    const square = device.loadWeight(
+      randomInt4Weight(seededRandom(3), { outFeatures: 1024, inFeatures: 1024, groupSize: 64 }),
+    );
+    const x = device.tensor([2048, 1024], "float32");
+    const controller = new AbortController();
+    const y = square.matmul(x, { signal: controller.signal });
+    const z = square.matmul(y);
+    controller.abort();
+    await expect(z.read()).rejects.toMatchObject({ code: "W4A16_ABORTED" });
+    y.write(new Float32Array(2048 * 1024));
+    await expect(y.read()).resolves.toHaveLength(2048 * 1024);
+  });
+});
+
+describe.runIf(available)("handles", () => {
+  it("pending reads of a device that goes are refused, not left waiting", async () => {
+    const device = openCpu();
+    const weight = device.loadWeight(int4);
+    const x = device.tensor([M, K], "float32", values.subarray(0, M * K));
+    const reads = Array.from({ length: 20 }, () => weight.matmul(x).read());
+    device.dispose();
+    const results = await Promise.allSettled(reads);
+    for (const result of results) {
+      if (result.status === "rejected") expect(result.reason.code).toBe("W4A16_DISPOSED");
+    }
+  });
+
+  it("the addon refuses handles of the wrong type", () => {
+    using device = openCpu();
+    const { addon, engine } = device;
+    const weight = device.addon.loadWeight(
+      engine,
+      2,
+      2,
+      2,
+      false,
+      new Uint8Array(2),
+      new Float32Array(2),
+      new Float32Array(2),
+    )!;
+    const wrong = [undefined, null, 1, {}, [], engine, weight, Object.create(engine as object)];
+    for (const handle of wrong) {
+      expect(() => addon.write(engine, handle as never, 0, 1, 1, 1, new Uint8Array(1))).toThrow(
+        TypeError,
+      );
+    }
+    for (const handle of wrong.filter((value) => value !== engine)) {
+      expect(() => addon.heldBytes(handle as never)).toThrow(TypeError);
+    }
+    expect(() => addon.release({} as never)).toThrow(TypeError);
+  });
+
+  it("the addon refuses what would reach outside a tensor", () => {
+    using device = openCpu();
+    const { addon, engine } = device;
+    const storage = addon.createStorage(engine, 64, true)!;
+    expect(() => addon.write(engine, storage, 60, 8, 8, 1, new Uint8Array(8))).toThrow(RangeError);
+    expect(() => addon.read(engine, storage, 0, 16, 32, 3, new Uint8Array(48), undefined)).toThrow(
+      RangeError,
+    );
+  });
+
+  it("an allocation that cannot succeed is a typed error", () => {
+    using device = openCpu();
+    expect(() => device.tensor([2 ** 40], "float32")).toThrow(
+      expect.objectContaining({ code: "W4A16_OUT_OF_MEMORY" }),
+    );
+  });
+
+  it("memory of dropped handles is collected", async () => {
+    using device = openCpu();
+    for (let i = 0; i < 200; i++) device.tensor([1 << 20], "float32");
+    for (let i = 0; i < 100 && device.memory().tensors > 400e6; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      new ArrayBuffer(1 << 26);
+    }
+    expect(device.memory().tensors).toBeLessThan(800e6);
+  });
+});

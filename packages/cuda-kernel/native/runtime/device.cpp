@@ -1,0 +1,144 @@
+#include "device.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "../kernels/sm80/launch.hpp"
+#include "dense.hpp"
+#include "error.hpp"
+
+namespace w4a16 {
+
+Device::Device(int ordinal) : ordinal_(ordinal) {
+  check(cudaSetDevice(ordinal), "selecting the device");
+  check(cudaGetDeviceProperties(&properties_, ordinal), "reading the device's properties");
+  if (properties_.major < 8)
+    throw RuntimeError("UNSUPPORTED_DEVICE", std::string(properties_.name) + " has compute capability " + std::to_string(properties_.major) + "." + std::to_string(properties_.minor));
+  check(sm80::compiledArch(&arch_), "loading the kernels");
+  // Freed memory stays in the pool: an output a call would otherwise cost a trip to the driver.
+  cudaMemPool_t pool;
+  check(cudaDeviceGetDefaultMemPool(&pool, ordinal), "finding the memory pool");
+  uint64_t threshold = UINT64_MAX;
+  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold), "setting up the memory pool");
+  Stream main;
+  check(cudaStreamCreateWithFlags(&main.handle, cudaStreamNonBlocking), "creating a stream");
+  streams_[0] = main;
+}
+
+void Device::activate() const { check(cudaSetDevice(ordinal_), "selecting the device"); }
+
+Device::Buffer& Device::buffer(Id id) {
+  const auto found = buffers_.find(id);
+  if (found == buffers_.end()) throw RuntimeError("NATIVE_FAILURE", "there is no buffer " + std::to_string(id));
+  return found->second;
+}
+
+Weight& Device::weight(Id id) {
+  const auto found = weights_.find(id);
+  if (found == weights_.end()) throw RuntimeError("NATIVE_FAILURE", "there is no weight " + std::to_string(id));
+  return found->second;
+}
+
+Id Device::allocate(size_t bytes, bool zero) {
+  activate();
+  if (capturing_) throw RuntimeError("CAPTURING", "allocating a tensor");
+  Buffer made{nullptr, bytes};
+  check(cudaMallocAsync(&made.data, bytes ? bytes : 1, current().handle), "allocating device memory");
+  if (zero && bytes) {
+    const cudaError_t error = cudaMemsetAsync(made.data, 0, bytes, current().handle);
+    if (error != cudaSuccess) {
+      cudaFreeAsync(made.data, current().handle);
+      check(error, "clearing device memory");
+    }
+  }
+  buffers_[next_] = made;
+  bufferBytes_ += bytes;
+  return next_++;
+}
+
+// Frees when every stream has passed what it has been given so far.
+void Device::release(void* data) {
+  Stream& main = streams_.at(0);
+  for (auto& [id, stream] : streams_) {
+    if (id == 0) continue;
+    cudaEvent_t passed;
+    check(cudaEventCreateWithFlags(&passed, cudaEventDisableTiming), "creating an event");
+    check(cudaEventRecord(passed, stream.handle), "recording an event");
+    check(cudaStreamWaitEvent(main.handle, passed, 0), "waiting for an event");
+    check(cudaEventDestroy(passed), "destroying an event");
+  }
+  check(cudaFreeAsync(data, main.handle), "freeing device memory");
+}
+
+void Device::free(Id id) {
+  activate();
+  if (capturing_) throw RuntimeError("CAPTURING", "freeing a tensor");
+  const Buffer freed = buffer(id);
+  buffers_.erase(id);
+  bufferBytes_ -= freed.bytes;
+  release(freed.data);
+}
+
+void Device::upload(const Region& region, const void* data) {
+  activate();
+  const Buffer& target = buffer(region.buffer);
+  if (region.bytes() == 0) return;
+  if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > target.bytes) throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
+  // In pieces: page-locked memory is dear, and the first piece's copy overlaps filling the second.
+  constexpr size_t kPiece = 8 << 20;
+  const size_t rowsAtOnce = region.rowBytes >= kPiece ? 1 : kPiece / region.rowBytes;
+  for (size_t row = 0; row < region.rows; row += rowsAtOnce) {
+    const size_t rows = std::min(rowsAtOnce, region.rows - row);
+    std::unique_ptr<StagingBlock> block = staging_.acquire(rows * region.rowBytes);
+    std::memcpy(block->data, static_cast<const char*>(data) + row * region.rowBytes, rows * region.rowBytes);
+    check(cudaMemcpy2DAsync(static_cast<char*>(target.data) + region.offset + row * region.stride, region.stride, block->data, region.rowBytes,
+                            region.rowBytes, rows, cudaMemcpyHostToDevice, current().handle), "copying to the device");
+    check(cudaEventRecord(block->done, current().handle), "recording an event");
+    staging_.giveBack(std::move(block));
+  }
+}
+
+std::unique_ptr<StagingBlock> Device::startDownload(const Region& region) {
+  activate();
+  if (capturing_) throw RuntimeError("CAPTURING", "reading a tensor");
+  const Buffer& source = buffer(region.buffer);
+  std::unique_ptr<StagingBlock> block = staging_.acquire(region.bytes());
+  if (region.bytes() > 0) {
+    if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > source.bytes) throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
+    check(cudaMemcpy2DAsync(block->data, region.rowBytes, static_cast<char*>(source.data) + region.offset, region.stride, region.rowBytes, region.rows,
+                            cudaMemcpyDeviceToHost, current().handle), "copying from the device");
+  }
+  check(cudaEventRecord(block->done, current().handle), "recording an event");
+  return block;
+}
+
+void Device::finishDownload(std::unique_ptr<StagingBlock> block, void* into, size_t bytes) {
+  check(cudaEventSynchronize(block->done), "waiting for the device");
+  if (bytes) std::memcpy(into, block->data, bytes);
+  staging_.giveBack(std::move(block));
+}
+
+std::unique_ptr<StagingBlock> Device::fence() {
+  activate();
+  std::unique_ptr<StagingBlock> block = staging_.acquire(0);
+  Stream& main = streams_.at(0);
+  for (auto& [id, stream] : streams_) {
+    if (id == 0) continue;
+    check(cudaEventRecord(block->done, stream.handle), "recording an event");
+    check(cudaStreamWaitEvent(main.handle, block->done, 0), "waiting for an event");
+  }
+  check(cudaEventRecord(block->done, main.handle), "recording an event");
+  return block;
+}
+
+void Device::synchronize() {
+  activate();
+  for (auto& [id, stream] : streams_) check(cudaStreamSynchronize(stream.handle), "waiting for the device");
+}
+
+void Device::memoryInfo(size_t* free, size_t* total) const {
+  activate();
+  check(cudaMemGetInfo(free, total), "reading memory statistics");
+}
+
+}  // namespace w4a16

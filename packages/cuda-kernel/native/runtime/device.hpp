@@ -1,0 +1,123 @@
+// One opened device: its streams, and everything allocated for it, by number. Numbers are
+// never reused, so a stale one is an error and never someone else's memory.
+#pragma once
+#include <cuda_runtime_api.h>
+
+#include <string>
+#include <unordered_map>
+
+#include "../heuristics/choose.hpp"
+#include "../kernels/fused_problem.hpp"
+#include "staging.hpp"
+#include "weight.hpp"
+
+namespace w4a16 {
+
+using Id = uint32_t;
+
+// Rows of a matrix in a buffer, in bytes.
+struct Region {
+  Id buffer;
+  size_t offset, rows, rowBytes, stride;
+  size_t bytes() const { return rows * rowBytes; }
+};
+
+// A vector or matrix operand: where it begins, and elements from row to row.
+struct Operand {
+  Id buffer = 0;  // 0: none
+  size_t offset = 0;
+  int64_t stride = 0;
+  DataType type = DataType::Float32;
+};
+
+enum class Strategy { Fused, Dequantize };
+
+class Dense;
+
+class Device {
+ public:
+  explicit Device(int ordinal);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // Buffers are allocated and freed in stream order.
+  Id allocate(size_t bytes, bool zero);
+  void free(Id buffer);
+  // Copies rows in before it returns from the caller's point of view: `data` may change at once.
+  void upload(const Region& region, const void* data);
+  // Enqueues a copy of the rows as they are now; finishDownload waits for it, on any thread.
+  std::unique_ptr<StagingBlock> startDownload(const Region& region);
+  void finishDownload(std::unique_ptr<StagingBlock> block, void* into, size_t bytes);
+
+  Id loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, DataType kept, const uint8_t* codes, const float* scales, const float* zeros);
+  void freeWeight(Id weight);
+  void matmul(Id weight, bool transposed, int64_t M, const Operand& x, const Operand& out, const Operand& bias, Strategy strategy);
+  // The dense values the 16-bit kernels multiply by, [N, K], into a buffer.
+  void dequantize(Id weight, DataType type, Id buffer);
+  heuristics::Choice choose(Id weight, bool transposed, int64_t M, DataType xType);
+
+  Id createStream();
+  void destroyStream(Id stream);
+  void useStream(Id stream);  // what follows is enqueued there; 0: the device's own
+  Id createEvent();
+  void destroyEvent(Id event);
+  void recordEvent(Id event);
+  void waitEvent(Id event);  // the current stream waits for it
+  cudaEvent_t event(Id event) const;
+  void beginCapture();
+  Id endCapture();
+  void abandonCapture();
+  void launchGraph(Id graph);
+  void destroyGraph(Id graph);
+
+  void synchronize();  // waits; any thread
+  // An event after all that is enqueued on every stream, for a thread to wait on.
+  std::unique_ptr<StagingBlock> fence();
+
+  size_t weightBytes() const { return weightBytes_; }
+  size_t bufferBytes() const { return bufferBytes_; }
+  void memoryInfo(size_t* free, size_t* total) const;
+  int ordinal() const { return ordinal_; }
+  const cudaDeviceProp& properties() const { return properties_; }
+
+ private:
+  struct Buffer { void* data; size_t bytes; };
+  struct Stream {
+    cudaStream_t handle = nullptr;
+    float* workspace = nullptr;    // sm80::kWorkspaceBytes and sm80::kWorkspaceCounters, made on first use
+    uint32_t* counters = nullptr;  // behind the workspace
+  };
+  struct Graph {
+    cudaGraphExec_t executable = nullptr;
+    Stream scratch;  // a graph has its own: it may be replayed beside other work of its stream
+  };
+
+  void activate() const;
+  Stream& current() { return streams_.at(current_); }
+  Stream& scratch();
+  void release(void* data);
+  void* address(const Operand& operand, size_t bytes);
+  Buffer& buffer(Id id);
+  Weight& weight(Id id);
+  void makeTable(Weight& weight, DataType type);
+  void multiplyDense(Weight& weight, const FusedProblem& problem);
+  static void freeScratch(Stream& stream);
+
+  int ordinal_;
+  int arch_ = 0;
+  cudaDeviceProp properties_{};
+  StagingPool staging_;
+  std::unordered_map<Id, Stream> streams_;
+  std::unordered_map<Id, Buffer> buffers_;
+  std::unordered_map<Id, Weight> weights_;
+  std::unordered_map<Id, cudaEvent_t> events_;
+  std::unordered_map<Id, Graph> graphs_;
+  std::unordered_map<uint64_t, heuristics::Choice> choices_;
+  std::unique_ptr<Dense> dense_;
+  std::unique_ptr<Graph> capturing_;
+  Id current_ = 0, next_ = 1;
+  size_t weightBytes_ = 0, bufferBytes_ = 0;
+};
+
+}  // namespace w4a16

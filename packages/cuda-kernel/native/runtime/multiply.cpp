@@ -1,0 +1,156 @@
+// Weights and products of a Device.
+#include "../kernels/sm80/launch.hpp"
+#include "../kernels/simt/fused_float32.hpp"
+#include "dense.hpp"
+#include "device.hpp"
+#include "error.hpp"
+
+namespace w4a16 {
+
+Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, DataType kept, const uint8_t* codes, const float* scales, const float* zeros) {
+  const layout::PackedExtent extent(N, K);
+  const layout::ParamTable table(N, K, groupSize);
+  const size_t codeBytes = static_cast<size_t>(N * K / 2), paramBytes = static_cast<size_t>(table.rows * N) * 4;
+  // The operands as they come are device buffers for a moment only.
+  Id raw[3] = {0, 0, 0};
+  Id packed = 0, plain = 0;
+  try {
+    const void* sources[3] = {codes, scales, zeros};
+    for (int i = 0; i < 3; i++) {
+      const size_t bytes = i == 0 ? codeBytes : paramBytes;
+      raw[i] = allocate(bytes, false);
+      const size_t row = std::min<size_t>(bytes, 1 << 20), rows = bytes / row;
+      upload({raw[i], 0, rows, row, row}, sources[i]);
+      if (bytes % row) upload({raw[i], rows * row, 1, bytes % row, bytes % row}, static_cast<const char*>(sources[i]) + rows * row);
+    }
+    packed = allocate(extent.bytes(), false);
+    plain = allocate(table.plainBytes(), false);
+    cudaStream_t stream = current().handle;
+    Weight made;
+    made.N = N, made.K = K, made.groupSize = groupSize;
+    made.packed = static_cast<uint8_t*>(buffer(packed).data);
+    made.plain = static_cast<float*>(buffer(plain).data);
+    made.outScale = float16OutScale(scales, static_cast<size_t>(table.rows * N));
+    made.bytes = extent.bytes() + table.plainBytes();
+    check(launchRepack(static_cast<const uint8_t*>(buffer(raw[0]).data), made.packed, N, K, isSigned, stream), "repacking a weight");
+    check(launchPlainParams(static_cast<const float*>(buffer(raw[1]).data), static_cast<const float*>(buffer(raw[2]).data), made.plain, kept, N, K, groupSize, isSigned, stream), "building a parameter table");
+    for (Id id : raw) free(id);
+    // From here on the weight owns them.
+    buffers_.erase(packed);
+    buffers_.erase(plain);
+    bufferBytes_ -= made.bytes;
+    weightBytes_ += made.bytes;
+    weights_[next_] = made;
+    return next_++;
+  } catch (...) {
+    for (Id id : {raw[0], raw[1], raw[2], packed, plain})
+      if (id != 0 && buffers_.count(id)) free(id);
+    throw;
+  }
+}
+
+void Device::freeWeight(Id id) {
+  activate();
+  if (capturing_) throw RuntimeError("CAPTURING", "freeing a weight");
+  const Weight freed = weight(id);
+  weights_.erase(id);
+  weightBytes_ -= freed.bytes;
+  for (void* data : {static_cast<void*>(freed.packed), static_cast<void*>(freed.plain), static_cast<void*>(freed.tables[0]), static_cast<void*>(freed.tables[1])})
+    if (data) release(data);
+}
+
+void Device::makeTable(Weight& w, DataType type) {
+  if (w.tableOf(type)) return;
+  if (capturing_) throw RuntimeError("CAPTURING", "the first product of a weight with activations of a dtype");
+  const layout::ParamTable table(w.N, w.K, w.groupSize);
+  void* data;
+  check(cudaMallocAsync(&data, table.bytes(), current().handle), "allocating a parameter table");
+  w.tables[static_cast<int>(type)] = static_cast<uint8_t*>(data);
+  w.bytes += table.bytes();
+  weightBytes_ += table.bytes();
+  check(launchParams(w.plain, w.tables[static_cast<int>(type)], type, 1.f / w.outScaleOf(type), w.N, w.K, w.groupSize, current().handle), "building a parameter table");
+  // Other streams may use it next, and know nothing of this one.
+  if (streams_.size() > 1) check(cudaStreamSynchronize(current().handle), "building a parameter table");
+}
+
+heuristics::Choice Device::choose(Id id, bool transposed, int64_t M, DataType xType) {
+  const Weight& w = weight(id);
+  const uint64_t key = (static_cast<uint64_t>(id) << 32 | static_cast<uint64_t>(M & 0x7FFFFFFF)) ^ (static_cast<uint64_t>(transposed) << 31);
+  const auto known = choices_.find(key);
+  if (known != choices_.end()) return known->second;
+  FusedProblem p{};
+  p.M = M, p.N = w.N, p.K = w.K, p.groupSize = w.groupSize, p.xType = xType, p.transposed = transposed;
+  const heuristics::Choice choice = heuristics::choose(p, arch_, properties_.multiProcessorCount);
+  if (choices_.size() > 4096) choices_.clear();
+  return choices_[key] = choice;
+}
+
+Device::Stream& Device::scratch() {
+  Stream& s = capturing_ ? capturing_->scratch : current();
+  if (s.workspace) return s;
+  // Not stream-ordered: under capture that would become part of the graph.
+  constexpr size_t kCounterBytes = sm80::kWorkspaceCounters * sizeof(uint32_t);
+  void* memory;
+  check(cudaMalloc(&memory, sm80::kWorkspaceBytes + kCounterBytes), "allocating a workspace");
+  s.workspace = static_cast<float*>(memory);
+  s.counters = reinterpret_cast<uint32_t*>(static_cast<char*>(memory) + sm80::kWorkspaceBytes);
+  check(cudaMemset(s.counters, 0, kCounterBytes), "clearing a workspace");
+  return s;
+}
+
+void Device::freeScratch(Stream& s) { cudaFree(s.workspace); }
+
+void* Device::address(const Operand& operand, size_t bytes) {
+  if (operand.buffer == 0) return nullptr;
+  const Buffer& b = buffer(operand.buffer);
+  if (operand.offset + bytes > b.bytes) throw RuntimeError("NATIVE_FAILURE", "an operand past the end of its buffer");
+  return static_cast<char*>(b.data) + operand.offset;
+}
+
+void Device::matmul(Id id, bool transposed, int64_t M, const Operand& x, const Operand& out, const Operand& bias, Strategy strategy) {
+  activate();
+  Weight& w = weight(id);
+  const int64_t features = transposed ? w.K : w.N, reduction = transposed ? w.N : w.K;
+  if (M == 0) return;
+  const auto extent = [&](const Operand& o, int64_t width) { return static_cast<size_t>((M - 1) * o.stride + width) * dataTypeBytes(o.type); };
+  makeTable(w, x.type);
+  const FusedProblem p{w.packed, w.tableOf(x.type), address(x, extent(x, reduction)), address(out, extent(out, features)),
+                       address(bias, static_cast<size_t>(features) * dataTypeBytes(bias.type)), x.stride, out.stride, M, w.N, w.K, w.groupSize,
+                       x.type, out.type, bias.type, transposed, w.outScaleOf(x.type)};
+  if (strategy == Strategy::Dequantize) return multiplyDense(w, p);
+  if (x.type == DataType::Float32) return check(launchFusedFloat32(p, current().handle), "launching the float32 kernel");
+  const heuristics::Choice choice = choose(id, transposed, M, x.type);
+  if (choice.tile < 0) throw RuntimeError("NATIVE_FAILURE", "no kernel fits this device's shared memory");
+  FusedPlan plan{choice.tile, choice.splits, nullptr, nullptr};
+  if (choice.splits > 1) {
+    Stream& s = scratch();
+    plan.workspace = s.workspace, plan.counters = s.counters;
+  }
+  check(sm80::launchFused(p, plan, arch_, current().handle), "launching the fused kernel");
+}
+
+void Device::dequantize(Id id, DataType type, Id target) {
+  activate();
+  Weight& w = weight(id);
+  makeTable(w, type);
+  if (buffer(target).bytes < static_cast<size_t>(w.N * w.K) * dataTypeBytes(type)) throw RuntimeError("NATIVE_FAILURE", "the buffer is too small");
+  check(launchDequantize(w.packed, w.tableOf(type), buffer(target).data, type, w.outScaleOf(type), w.N, w.K, w.groupSize, current().handle), "dequantizing a weight");
+}
+
+// Dequantizes into a scratch buffer of 2·N·K bytes, then multiplies by cuBLAS.
+void Device::multiplyDense(Weight& w, const FusedProblem& p) {
+  if (capturing_) throw RuntimeError("CAPTURING", "strategy \"dequantize\"");
+  if (!dense_) dense_ = std::make_unique<Dense>();
+  void* scratch;
+  check(cudaMallocAsync(&scratch, static_cast<size_t>(w.N * w.K) * dataTypeBytes(p.xType), current().handle), "allocating the dense weight");
+  try {
+    check(launchDequantize(w.packed, w.tableOf(p.xType), scratch, p.xType, p.outScale, w.N, w.K, w.groupSize, current().handle), "dequantizing a weight");
+    dense_->multiply(p, scratch, current().handle);
+  } catch (...) {
+    cudaFreeAsync(scratch, current().handle);
+    throw;
+  }
+  check(cudaFreeAsync(scratch, current().handle), "freeing the dense weight");
+}
+
+}  // namespace w4a16

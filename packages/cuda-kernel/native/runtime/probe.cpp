@@ -1,0 +1,27 @@
+#include "probe.hpp"
+
+#include <cuda_runtime_api.h>
+
+namespace w4a16 {
+
+Probe probe() {
+  Probe result;
+  cudaRuntimeGetVersion(&result.runtimeVersion);
+  if (cudaDriverGetVersion(&result.driverVersion) != cudaSuccess) result.driverVersion = 0;
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess) {
+    cudaGetLastError();
+    result.error = cudaGetErrorString(error);
+    return result;
+  }
+  for (int i = 0; i < count; i++) {
+    cudaDeviceProp properties;
+    if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
+    result.devices.push_back({i, properties.name, properties.major, properties.minor, properties.multiProcessorCount,
+                              static_cast<double>(properties.totalGlobalMem)});
+  }
+  return result;
+}
+
+}  // namespace w4a16

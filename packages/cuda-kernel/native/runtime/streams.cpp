@@ -1,0 +1,148 @@
+// Streams, events and graphs of a Device.
+#include "dense.hpp"
+#include "device.hpp"
+#include "error.hpp"
+
+namespace w4a16 {
+
+template <typename Map>
+static auto& entry(Map& map, Id id, const char* what) {
+  const auto found = map.find(id);
+  if (found == map.end()) throw RuntimeError("NATIVE_FAILURE", std::string("there is no ") + what + " " + std::to_string(id));
+  return found->second;
+}
+
+Device::~Device() {
+  // Nothing here may throw: an environment that ends takes its devices along, whatever state they are in.
+  cudaSetDevice(ordinal_);
+  if (capturing_) {
+    cudaGraph_t graph = nullptr;
+    cudaStreamEndCapture(streams_.at(current_).handle, &graph);
+    if (graph) cudaGraphDestroy(graph);
+    freeScratch(capturing_->scratch);
+  }
+  for (auto& [id, stream] : streams_) cudaStreamSynchronize(stream.handle);
+  dense_.reset();
+  for (auto& [id, graph] : graphs_) {
+    cudaGraphExecDestroy(graph.executable);
+    freeScratch(graph.scratch);
+  }
+  cudaStream_t main = streams_.at(0).handle;
+  for (auto& [id, b] : buffers_) cudaFreeAsync(b.data, main);
+  for (auto& [id, w] : weights_)
+    for (void* data : {static_cast<void*>(w.packed), static_cast<void*>(w.plain), static_cast<void*>(w.tables[0]), static_cast<void*>(w.tables[1])})
+      if (data) cudaFreeAsync(data, main);
+  for (auto& [id, event] : events_) cudaEventDestroy(event);
+  cudaStreamSynchronize(main);
+  for (auto& [id, stream] : streams_) {
+    freeScratch(stream);
+    cudaStreamDestroy(stream.handle);
+  }
+  cudaMemPool_t pool;
+  if (cudaDeviceGetDefaultMemPool(&pool, ordinal_) == cudaSuccess) cudaMemPoolTrimTo(pool, 0);
+  cudaGetLastError();
+}
+
+Id Device::createStream() {
+  activate();
+  Stream made;
+  check(cudaStreamCreateWithFlags(&made.handle, cudaStreamNonBlocking), "creating a stream");
+  streams_[next_] = made;
+  return next_++;
+}
+
+void Device::destroyStream(Id id) {
+  activate();
+  Stream gone = entry(streams_, id, "stream");
+  if (current_ == id) current_ = 0;
+  check(cudaStreamSynchronize(gone.handle), "waiting for a stream");
+  freeScratch(gone);
+  check(cudaStreamDestroy(gone.handle), "destroying a stream");
+  streams_.erase(id);
+}
+
+void Device::useStream(Id id) {
+  if (capturing_) throw RuntimeError("CAPTURING", "changing the stream");
+  entry(streams_, id, "stream");
+  current_ = id;
+}
+
+Id Device::createEvent() {
+  activate();
+  cudaEvent_t made;
+  check(cudaEventCreateWithFlags(&made, cudaEventBlockingSync), "creating an event");
+  events_[next_] = made;
+  return next_++;
+}
+
+cudaEvent_t Device::event(Id id) const { return entry(events_, id, "event"); }
+
+void Device::destroyEvent(Id id) {
+  activate();
+  check(cudaEventDestroy(event(id)), "destroying an event");
+  events_.erase(id);
+}
+
+void Device::recordEvent(Id id) {
+  activate();
+  check(cudaEventRecord(event(id), current().handle), "recording an event");
+}
+
+void Device::waitEvent(Id id) {
+  activate();
+  check(cudaStreamWaitEvent(current().handle, event(id), 0), "waiting for an event");
+}
+
+void Device::beginCapture() {
+  activate();
+  if (capturing_) throw RuntimeError("CAPTURING", "capturing a graph inside another");
+  // Relaxed: a workspace may have to be allocated on the way.
+  check(cudaStreamBeginCapture(current().handle, cudaStreamCaptureModeRelaxed), "beginning a capture");
+  capturing_ = std::make_unique<Graph>();
+}
+
+void Device::abandonCapture() {
+  if (!capturing_) return;
+  cudaGraph_t graph = nullptr;
+  cudaStreamEndCapture(current().handle, &graph);
+  if (graph) cudaGraphDestroy(graph);
+  cudaGetLastError();
+  freeScratch(capturing_->scratch);
+  capturing_.reset();
+}
+
+Id Device::endCapture() {
+  activate();
+  if (!capturing_) throw RuntimeError("NATIVE_FAILURE", "no capture is under way");
+  std::unique_ptr<Graph> made = std::move(capturing_);
+  cudaGraph_t graph = nullptr;
+  cudaError_t error = cudaStreamEndCapture(current().handle, &graph);
+  if (error == cudaSuccess) {
+    error = cudaGraphInstantiate(&made->executable, graph, 0);
+    cudaGraphDestroy(graph);
+  }
+  if (error == cudaSuccess) error = cudaGraphUpload(made->executable, current().handle);
+  if (error != cudaSuccess) {
+    if (made->executable) cudaGraphExecDestroy(made->executable);
+    freeScratch(made->scratch);
+    check(error, "capturing a graph");
+  }
+  graphs_[next_] = *made;
+  return next_++;
+}
+
+void Device::launchGraph(Id id) {
+  activate();
+  check(cudaGraphLaunch(entry(graphs_, id, "graph").executable, current().handle), "launching a graph");
+}
+
+void Device::destroyGraph(Id id) {
+  activate();
+  Graph gone = entry(graphs_, id, "graph");
+  graphs_.erase(id);
+  synchronize();  // a replay may be under way
+  check(cudaGraphExecDestroy(gone.executable), "destroying a graph");
+  freeScratch(gone.scratch);
+}
+
+}  // namespace w4a16

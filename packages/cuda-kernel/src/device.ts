@@ -1,0 +1,133 @@
+import {
+  type Device,
+  type DeviceMemory,
+  type DType,
+  Handle,
+  type Int4Weight,
+  type LoadWeightOptions,
+  type TensorData,
+} from "@w4a16/core";
+import { describe } from "./availability.js";
+import { native, nativeAsync } from "./failures.js";
+import { CudaGraph } from "./graph.js";
+import type { CudaDeviceInfo, NativeAddon } from "./native.js";
+import { CudaEvent, CudaStream } from "./stream.js";
+import { CudaTensor } from "./tensor.js";
+import { CudaWeight } from "./weight.js";
+
+/** A number that the addon gave out and must be given back to it. */
+type Resource = "free" | "freeWeight" | "destroyStream" | "destroyEvent" | "destroyGraph";
+
+/**
+ * A GPU. Every call enqueues its work on the current stream and returns; only
+ * `read()` and `synchronize()` wait, beside the event loop.
+ */
+export class CudaDevice extends Handle implements Device {
+  readonly backend = "cuda";
+  readonly description: string;
+  /** The addon's number for this device. */
+  readonly id: number;
+  readonly #abandoned = new FinalizationRegistry<readonly [Resource, number]>(([kind, id]) =>
+    this.giveBack(kind, id),
+  );
+  /** What to give back once a capture has ended. */
+  readonly #afterCapture: [Resource, number][] = [];
+  #capturing = false;
+
+  constructor(
+    readonly addon: NativeAddon,
+    readonly info: CudaDeviceInfo,
+  ) {
+    super();
+    this.id = native("device", () => addon.open(info.ordinal));
+    this.description = `${describe(info)}, device ${info.ordinal}, fused mma.sync kernels`;
+  }
+
+  loadWeight(weight: Int4Weight, options: LoadWeightOptions = {}): CudaWeight {
+    this.requireLive("device");
+    return CudaWeight.load(this, weight, options);
+  }
+
+  tensor(shape: readonly number[], dtype: DType, data?: TensorData): CudaTensor {
+    this.requireLive("device");
+    const tensor = CudaTensor.allocate(this, shape, dtype, data === undefined);
+    if (data === undefined) return tensor;
+    try {
+      tensor.write(data);
+    } catch (error) {
+      tensor.dispose();
+      throw error;
+    }
+    return tensor;
+  }
+
+  memory(): DeviceMemory {
+    if (this.disposed) return { weights: 0, tensors: 0 };
+    const { weights, tensors } = native("memory", () => this.addon.memory(this.id));
+    return { weights, tensors };
+  }
+
+  /** Bytes of the whole GPU, of all processes. */
+  deviceMemory(): { readonly free: number; readonly total: number } {
+    this.requireLive("device");
+    const { deviceFree, deviceTotal } = native("memory", () => this.addon.memory(this.id));
+    return { free: deviceFree, total: deviceTotal };
+  }
+
+  async synchronize(): Promise<void> {
+    this.requireLive("device");
+    await nativeAsync("synchronize", () => this.addon.synchronize(this.id));
+  }
+
+  /** A queue of its own: work of different streams may run at the same time. */
+  createStream(): CudaStream {
+    this.requireLive("device");
+    return new CudaStream(this);
+  }
+
+  createEvent(): CudaEvent {
+    this.requireLive("device");
+    return new CudaEvent(this);
+  }
+
+  /**
+   * Records what `enqueue` enqueues, without running it, into a graph to replay. Only
+   * products into existing tensors can be captured, of weights that were used
+   * with that dtype before.
+   */
+  capture(enqueue: () => void): CudaGraph {
+    this.requireLive("device");
+    native("capture", () => this.addon.beginCapture(this.id));
+    this.#capturing = true;
+    try {
+      enqueue();
+      return new CudaGraph(
+        this,
+        native("capture", () => this.addon.endCapture(this.id)),
+      );
+    } catch (error) {
+      this.addon.abandonCapture(this.id);
+      throw error;
+    } finally {
+      this.#capturing = false;
+      for (const [kind, id] of this.#afterCapture.splice(0)) this.giveBack(kind, id);
+    }
+  }
+
+  /** Gives `id` back if `owner` is collected without having been disposed. */
+  watch(owner: object, kind: Resource, id: number): void {
+    this.#abandoned.register(owner, [kind, id], owner);
+  }
+
+  /** Gives a resource back to the addon, which frees it in stream order. */
+  giveBack(kind: Resource, id: number, owner?: object): void {
+    if (owner) this.#abandoned.unregister(owner);
+    if (this.disposed) return; // the addon freed it with the device
+    if (this.#capturing) this.#afterCapture.push([kind, id]);
+    else native(kind, () => this.addon[kind](this.id, id));
+  }
+
+  protected release(): void {
+    native("device", () => this.addon.close(this.id));
+  }
+}

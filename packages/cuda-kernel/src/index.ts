@@ -1,0 +1,13 @@
+/**
+ * Fused int4-weight matrix products on NVIDIA GPUs.
+ *
+ * @packageDocumentation
+ */
+export { type CudaAvailability, type CudaUnavailableCode, cudaDevices } from "./availability.js";
+export { type CudaBackend, type CudaOptions, cuda } from "./backend.js";
+export { CudaDevice } from "./device.js";
+export { CudaGraph } from "./graph.js";
+export type { CudaDeviceInfo, KernelChoice } from "./native.js";
+export { CudaEvent, CudaStream } from "./stream.js";
+export { CudaTensor } from "./tensor.js";
+export { type CudaMatmulOptions, CudaWeight } from "./weight.js";

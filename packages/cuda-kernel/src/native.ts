@@ -1,0 +1,124 @@
+/** What the native addon exports. Handles are numbers; arguments are checked by the callers in this package. */
+import type { DType } from "@w4a16/core";
+
+/** The values of `DataType` in native/kernels/fused_problem.hpp. */
+export const DATA_TYPE: Record<DType, number> = { float16: 0, bfloat16: 1, float32: 2 };
+
+export interface NativeProbe {
+  /** As CUDA numbers versions: 13000 is 13.0. 0: no driver. */
+  readonly driverVersion: number;
+  readonly runtimeVersion: number;
+  /** Why there is no device, in CUDA's words. */
+  readonly error: string;
+  readonly devices: readonly CudaDeviceInfo[];
+}
+
+/** A GPU of this machine. */
+export interface CudaDeviceInfo {
+  /** What `cuda.open({ device })` takes. */
+  readonly ordinal: number;
+  readonly name: string;
+  /** Compute capability. */
+  readonly major: number;
+  readonly minor: number;
+  readonly multiprocessors: number;
+  readonly memoryBytes: number;
+}
+
+export interface NativeMemory {
+  readonly weights: number;
+  readonly tensors: number;
+  readonly deviceFree: number;
+  readonly deviceTotal: number;
+}
+
+/** The kernel that a product would use. */
+export interface KernelChoice {
+  readonly kernel: "sm80-mma" | "simt-float32";
+  /** The output tile of one CTA. */
+  readonly tileFeatures?: number;
+  readonly tileTokens?: number;
+  /** CTAs that share one output tile's reduction. */
+  readonly splits?: number;
+  /** The cost model's estimate. */
+  readonly microseconds?: number;
+}
+
+type Device = number;
+type Buffer = number;
+type Weight = number;
+
+export interface NativeAddon {
+  probe(): NativeProbe;
+  open(ordinal: number): Device;
+  close(device: Device): void;
+  synchronize(device: Device): Promise<void>;
+  memory(device: Device): NativeMemory;
+
+  allocate(device: Device, bytes: number, zero: boolean): Buffer;
+  free(device: Device, buffer: Buffer): void;
+  upload(
+    device: Device,
+    buffer: Buffer,
+    offset: number,
+    rows: number,
+    rowBytes: number,
+    stride: number,
+    data: ArrayBufferView,
+  ): void;
+  download(
+    device: Device,
+    buffer: Buffer,
+    offset: number,
+    rows: number,
+    rowBytes: number,
+    stride: number,
+  ): Promise<ArrayBuffer>;
+
+  loadWeight(
+    device: Device,
+    n: number,
+    k: number,
+    groupSize: number,
+    signed: boolean,
+    kept: number,
+    codes: Uint8Array,
+    scales: Float32Array,
+    zeros: Float32Array,
+  ): Weight;
+  freeWeight(device: Device, weight: Weight): void;
+  /** Operands: buffer (0: none), byte offset, row stride in elements, type. */
+  matmul(
+    device: Device,
+    weight: Weight,
+    transposed: boolean,
+    m: number,
+    ...operandsAndStrategy: (number | boolean)[]
+  ): void;
+  dequantize(device: Device, weight: Weight, type: number, buffer: Buffer): void;
+  choose(
+    device: Device,
+    weight: Weight,
+    transposed: boolean,
+    m: number,
+    xType: number,
+  ): KernelChoice;
+
+  createStream(device: Device): number;
+  destroyStream(device: Device, stream: number): void;
+  useStream(device: Device, stream: number): void;
+  createEvent(device: Device): number;
+  destroyEvent(device: Device, event: number): void;
+  recordEvent(device: Device, event: number): void;
+  waitEvent(device: Device, event: number): void;
+  elapsed(device: Device, from: number, to: number): number;
+  beginCapture(device: Device): void;
+  endCapture(device: Device): number;
+  abandonCapture(device: Device): void;
+  launchGraph(device: Device, graph: number): void;
+  destroyGraph(device: Device, graph: number): void;
+
+  /** The layout functions on the host, for tests. */
+  packOnHost(codes: Uint8Array, n: number, k: number, signed: boolean): Uint8Array;
+  codeAt(packed: Uint8Array, N: number, K: number, n: number, k: number): number;
+}

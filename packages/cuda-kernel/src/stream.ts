@@ -1,0 +1,82 @@
+/** Streams and events of a CUDA device. */
+import { Handle } from "@w4a16/core";
+import type { CudaDevice } from "./device.js";
+import { native } from "./failures.js";
+
+/**
+ * A queue of work. A tensor written on one stream and used on another needs an
+ * event between the two; memory is freed once every stream has passed it.
+ */
+export class CudaStream extends Handle {
+  static readonly #current = new WeakMap<CudaDevice, number>();
+  readonly #id: number;
+
+  constructor(readonly device: CudaDevice) {
+    super();
+    this.#id = native("stream", () => device.addon.createStream(device.id));
+    device.watch(this, "destroyStream", this.#id);
+  }
+
+  /** Enqueues on this stream whatever `enqueue` does before it returns. */
+  run<T>(enqueue: () => T): T {
+    this.requireLive("stream");
+    this.device.requireLive("the stream's device");
+    const before = CudaStream.#current.get(this.device) ?? 0;
+    this.#use(this.#id);
+    try {
+      return enqueue();
+    } finally {
+      this.#use(before);
+    }
+  }
+
+  protected release(): void {
+    this.device.giveBack("destroyStream", this.#id, this);
+  }
+
+  #use(stream: number): void {
+    const { addon, id } = this.device;
+    native("stream", () => addon.useStream(id, stream));
+    CudaStream.#current.set(this.device, stream);
+  }
+}
+
+/** A point in a stream, to wait for or to measure time from. */
+export class CudaEvent extends Handle {
+  readonly #id: number;
+
+  constructor(readonly device: CudaDevice) {
+    super();
+    this.#id = native("event", () => device.addon.createEvent(device.id));
+    device.watch(this, "destroyEvent", this.#id);
+  }
+
+  /** Marks the current end of the current stream. */
+  record(): void {
+    this.#requireUsable();
+    native("record", () => this.device.addon.recordEvent(this.device.id, this.#id));
+  }
+
+  /** Makes what is enqueued next on the current stream wait for the recorded point. */
+  wait(): void {
+    this.#requireUsable();
+    native("wait", () => this.device.addon.waitEvent(this.device.id, this.#id));
+  }
+
+  /** GPU time from `earlier` to this event. Both must have passed: `await device.synchronize()` first. */
+  millisecondsSince(earlier: CudaEvent): number {
+    this.#requireUsable();
+    earlier.#requireUsable();
+    const { addon, id } = this.device;
+    return native("millisecondsSince", () => addon.elapsed(id, earlier.#id, this.#id));
+  }
+
+  protected release(): void {
+    this.device.giveBack("destroyEvent", this.#id, this);
+  }
+
+  #requireUsable(): void {
+    this.requireLive("event");
+    this.device.requireLive("the event's device");
+  }
+}

@@ -1,0 +1,73 @@
+import {
+  allocate,
+  bytesPerElement,
+  contiguousLayout,
+  type DType,
+  elementCount,
+  SharedStorage,
+  type TensorArray,
+  TensorBase,
+  type TensorLayout,
+} from "@w4a16/core";
+import type { CudaDevice } from "./device.js";
+import { native, nativeAsync } from "./failures.js";
+import { DATA_TYPE } from "./native.js";
+
+/** A device buffer, by the addon's number. */
+type Storage = SharedStorage<number>;
+
+/** A tensor in GPU memory. */
+export class CudaTensor extends TensorBase<number, CudaDevice> {
+  static allocate(
+    device: CudaDevice,
+    shape: readonly number[],
+    dtype: DType,
+    zero: boolean,
+  ): CudaTensor {
+    const layout = contiguousLayout(shape, dtype);
+    const bytes = elementCount(layout.shape) * bytesPerElement(dtype);
+    const id = native("tensor", () => device.addon.allocate(device.id, bytes, zero));
+    const storage: Storage = new SharedStorage(id, bytes, (owner) =>
+      device.giveBack("free", id, owner),
+    );
+    device.watch(storage, "free", id);
+    return new CudaTensor(device, storage, layout);
+  }
+
+  /** The tensor as an operand of the addon's `matmul`. */
+  operand(): [buffer: number, byteOffset: number, rowStride: number, type: number] {
+    const byteOffset = this.offset * bytesPerElement(this.dtype);
+    return [this.storage.memory, byteOffset, this.rowStride, DATA_TYPE[this.dtype]];
+  }
+
+  protected clone(storage: Storage, layout: TensorLayout): CudaTensor {
+    return new CudaTensor(this.device, storage, layout);
+  }
+
+  protected store(elements: TensorArray): void {
+    if (elements.length === 0) return;
+    const { addon, id } = this.device;
+    native("write", () => addon.upload(id, ...this.#region(), elements));
+  }
+
+  protected async load(): Promise<TensorArray> {
+    if (this.rows * this.cols === 0) return allocate(this.dtype, 0);
+    const { addon, id } = this.device;
+    const bytes = await nativeAsync("read", () => addon.download(id, ...this.#region()));
+    return this.dtype === "float32" ? new Float32Array(bytes) : new Uint16Array(bytes);
+  }
+
+  /** Rows to copy; contiguous ones count as few long ones. */
+  #region(): [buffer: number, offset: number, rows: number, rowBytes: number, stride: number] {
+    const size = bytesPerElement(this.dtype);
+    const offset = this.offset * size;
+    const rowBytes = this.cols * size;
+    if (this.rowStride !== this.cols || this.rows === 1) {
+      return [this.storage.memory, offset, this.rows, rowBytes, this.rowStride * size];
+    }
+    // Copies of two dimensions are limited in row length and count; a megabyte is far from both.
+    let [rows, length] = [this.rows, rowBytes];
+    while (rows % 2 === 0 && length < 1 << 20) [rows, length] = [rows / 2, length * 2];
+    return [this.storage.memory, offset, rows, length, length];
+  }
+}

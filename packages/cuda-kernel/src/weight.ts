@@ -1,0 +1,165 @@
+import {
+  ArgumentError,
+  bytesPerElement,
+  type DeviceTensor,
+  type DeviceWeight,
+  type Direction,
+  type DType,
+  describeValue,
+  Handle,
+  type Int4Weight,
+  type LoadWeightOptions,
+  type MatmulOptions,
+  requireDType,
+  requireInt4Weight,
+  requireOperands,
+  requireOptions,
+} from "@w4a16/core";
+import type { CudaDevice } from "./device.js";
+import { native } from "./failures.js";
+import { DATA_TYPE, type KernelChoice } from "./native.js";
+import { CudaTensor } from "./tensor.js";
+
+export interface CudaMatmulOptions extends MatmulOptions {
+  /**
+   * `"fused"`, the default, reads the packed weight. `"dequantize"` writes the weight out in the
+   * dtype of x first, 2·N·K bytes, and multiplies with cuBLAS, which pays
+   * off for thousands of rows; it takes no bias, and writes the dtype of x or float32.
+   */
+  readonly strategy?: "fused" | "dequantize" | undefined;
+}
+
+const NO_OPERAND = [0, 0, 0, 0] as const;
+
+/** A weight in GPU memory: one packed copy for both products, and parameters for each dtype in use. */
+export class CudaWeight extends Handle implements DeviceWeight {
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  readonly groupSize: number;
+  readonly signed: boolean;
+
+  private constructor(
+    readonly device: CudaDevice,
+    readonly dtype: DType,
+    weight: Int4Weight,
+    private readonly id: number,
+  ) {
+    super();
+    this.outFeatures = weight.outFeatures;
+    this.inFeatures = weight.inFeatures;
+    this.groupSize = weight.groupSize;
+    this.signed = weight.signed;
+    device.watch(this, "freeWeight", id);
+  }
+
+  /**
+   * Uploads and repacks. Scales and zeros are kept in `options.dtype`, by default
+   * float32; a product with 16-bit activations rounds the scales to their dtype.
+   */
+  static load(device: CudaDevice, weight: Int4Weight, options: LoadWeightOptions): CudaWeight {
+    requireInt4Weight(weight);
+    requireOptions("options", options, ["dtype"]);
+    const dtype = options.dtype === undefined ? "float32" : requireDType("dtype", options.dtype);
+    const { outFeatures: n, inFeatures: k, groupSize, signed, packed, scales, zeros } = weight;
+    const { addon } = device;
+    const type = DATA_TYPE[dtype];
+    const id = native("loadWeight", () =>
+      addon.loadWeight(device.id, n, k, groupSize, signed, type, packed, scales, zeros),
+    );
+    return new CudaWeight(device, dtype, weight, id);
+  }
+
+  matmul(x: DeviceTensor, options?: CudaMatmulOptions): CudaTensor {
+    return this.#multiply("matmul", x, options);
+  }
+
+  matmulTransposed(dy: DeviceTensor, options?: CudaMatmulOptions): CudaTensor {
+    return this.#multiply("matmulTransposed", dy, options);
+  }
+
+  /** W [N, K] in `dtype`: exactly the values that products with activations of that dtype use. */
+  dequantize(dtype: DType): CudaTensor {
+    this.#requireUsable();
+    requireDType("dtype", dtype);
+    const dense = CudaTensor.allocate(
+      this.device,
+      [this.outFeatures, this.inFeatures],
+      dtype,
+      false,
+    );
+    const { addon, id } = this.device;
+    native("dequantize", () =>
+      addon.dequantize(id, this.id, DATA_TYPE[dtype], dense.storage.memory),
+    );
+    return dense;
+  }
+
+  /** Which kernel a product of `m` rows of `dtype` would use. */
+  explain(direction: Direction, m: number, dtype: DType): KernelChoice {
+    this.#requireUsable();
+    requireDType("dtype", dtype);
+    const { addon, id } = this.device;
+    const transposed = direction === "matmulTransposed";
+    return native("explain", () =>
+      addon.choose(id, this.id, transposed, Math.max(1, m), DATA_TYPE[dtype]),
+    );
+  }
+
+  protected release(): void {
+    this.device.giveBack("freeWeight", this.id, this);
+  }
+
+  #requireUsable(): void {
+    this.requireLive("weight");
+    this.device.requireLive("the weight's device");
+  }
+
+  #multiply(direction: Direction, input: DeviceTensor, options?: CudaMatmulOptions): CudaTensor {
+    this.#requireUsable();
+    const operands = requireOperands(direction, this, CudaTensor, input, options, ["strategy"]);
+    const { x, bias, m, outShape, outDtype } = operands;
+    const dense = requireStrategy(options?.strategy, x.dtype, outDtype, bias !== undefined);
+    const out = operands.out ?? CudaTensor.allocate(this.device, outShape, outDtype, false);
+    const { addon, id } = this.device;
+    const transposed = direction === "matmulTransposed";
+    try {
+      native(direction, () =>
+        addon.matmul(
+          id,
+          this.id,
+          transposed,
+          m,
+          ...x.operand(),
+          ...out.operand(),
+          ...(bias ? bias.operand() : NO_OPERAND),
+          dense,
+        ),
+      );
+    } catch (error) {
+      if (out !== operands.out) out.dispose();
+      throw error;
+    }
+    return out;
+  }
+}
+
+/** Whether to dequantize first. */
+function requireStrategy(strategy: unknown, x: DType, out: DType, hasBias: boolean): boolean {
+  if (strategy === undefined || strategy === "fused") return false;
+  const [expected, received] =
+    strategy !== "dequantize"
+      ? ["fused or dequantize", describeValue(strategy)]
+      : hasBias
+        ? ["no bias with dequantize", "a bias"]
+        : bytesPerElement(out) === 2 && out !== x
+          ? [`an output of ${x} or float32 with dequantize`, out]
+          : [];
+  if (expected === undefined) return true;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "strategy",
+    expected,
+    received: received!,
+    fix: "Leave the strategy away: the fused kernel takes every combination.",
+  });
+}

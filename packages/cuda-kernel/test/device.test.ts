@@ -1,0 +1,182 @@
+/** What CUDA devices have beyond the seam: streams, events, graphs, strategies. */
+import { Worker } from "node:worker_threads";
+import { ArgumentError, type DType } from "@w4a16/core";
+import { relativeFrobenius } from "@w4a16/reference/metrics";
+import { randomInt4Weight, randomNormal, seededRandom } from "@w4a16/reference/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type CudaDevice, cuda, cudaDevices } from "../src/index.js";
+
+const availability = cuda.availability();
+const [M, N, K] = [37, 200, 448];
+const int4 = randomInt4Weight(seededRandom(1), { outFeatures: N, inFeatures: K, groupSize: 64 });
+const values = randomNormal(seededRandom(2), M * K);
+const others = randomNormal(seededRandom(3), M * K);
+
+describe.runIf(!availability.available)("where there is no GPU", () => {
+  it("says what is missing, by a code of its own, and how to get it", () => {
+    if (availability.available) return;
+    expect(availability.code).toMatch(
+      /^W4A16_CUDA_(ADDON_NOT_BUILT|NO_DRIVER|DRIVER_TOO_OLD|NO_DEVICE|UNSUPPORTED_DEVICE)$/,
+    );
+    expect(availability.reason).toContain(availability.code);
+    expect(availability.fix).not.toBe("");
+    expect(cudaDevices().filter((device) => device.major >= 8)).toEqual([]);
+  });
+});
+
+const skipped = availability.available ? "" : ` (skipped: ${availability.reason})`;
+describe.skipIf(!availability.available)(`cuda device${skipped}`, () => {
+  let device: CudaDevice;
+  beforeAll(async () => {
+    device = await cuda.open();
+  });
+  afterAll(() => device.dispose());
+
+  it("refuses a GPU that is not there", async () => {
+    await expect(cuda.open({ device: 99 })).rejects.toThrow(ArgumentError);
+  });
+
+  it("products of two streams are what they are on one", async () => {
+    const weight = device.loadWeight(int4);
+    const x = device.tensor([M, K], "bfloat16", values);
+    const expected = await weight.matmul(x).read();
+    const streams = [device.createStream(), device.createStream()];
+    await device.synchronize();
+    const reads = Array.from({ length: 40 }, (_, i) =>
+      streams[i % 2]!.run(() => weight.matmul(x).read()),
+    );
+    for (const result of await Promise.all(reads)) expect(result).toEqual(expected);
+    for (const stream of streams) stream.dispose();
+  });
+
+  it("an event orders two streams, and two events measure time", async () => {
+    const weight = device.loadWeight(int4);
+    const x = device.tensor([M, K], "float16", values);
+    const expected = await weight.matmulTransposed(weight.matmul(x)).read();
+    using first = device.createStream();
+    using second = device.createStream();
+    using start = device.createEvent();
+    using done = device.createEvent();
+    const y = first.run(() => {
+      start.record();
+      const product = weight.matmul(x);
+      done.record();
+      return product;
+    });
+    const dx = second.run(() => {
+      done.wait();
+      return weight.matmulTransposed(y);
+    });
+    expect(await second.run(() => dx.read())).toEqual(expected);
+    expect(done.millisecondsSince(start)).toBeGreaterThan(0);
+  });
+
+  it.each<DType>(["float16", "bfloat16", "float32"])(
+    "a graph replays on new data in %s",
+    async (dtype) => {
+      const weight = device.loadWeight(int4);
+      const x = device.tensor([M, K], dtype, values);
+      const out = device.tensor([M, N], dtype);
+      const first = await weight.matmul(x).read();
+      using graph = device.capture(() => {
+        weight.matmul(x, { out });
+      });
+      expect(await out.read()).not.toEqual(first);
+      graph.launch();
+      expect(await out.read()).toEqual(first);
+      x.write(others);
+      graph.launch();
+      expect(await out.read()).toEqual(await weight.matmul(x).read());
+    },
+  );
+
+  it("what cannot be captured is refused, and the device works on", async () => {
+    const weight = device.loadWeight(int4);
+    const x = device.tensor([M, K], "float16", values);
+    const expected = await weight.matmul(x).read();
+    expect(() => device.capture(() => weight.matmul(x))).toThrow(/capture/);
+    expect(await weight.matmul(x).read()).toEqual(expected);
+  });
+
+  it.each<DType>(["float16", "bfloat16"])("%s: one-hot rows give dequantize()", async (dtype) => {
+    const weight = device.loadWeight(int4, { dtype });
+    const identity = new Float32Array(N * N);
+    for (let i = 0; i < N; i++) identity[i * N + i] = 1;
+    const rows = weight.matmulTransposed(device.tensor([N, N], dtype, identity));
+    expect(await rows.read()).toEqual(await weight.dequantize(dtype).read());
+  });
+
+  it('strategy "dequantize" gives the same product where cuBLAS is found', async (context) => {
+    const weight = device.loadWeight(int4);
+    const x = device.tensor([M, K], "bfloat16", values);
+    const fused = await weight.matmul(x, { outDtype: "float32" }).readFloat32();
+    let dense: Float32Array;
+    try {
+      const y = weight.matmul(x, { strategy: "dequantize", outDtype: "float32" });
+      dense = await y.readFloat32();
+    } catch (error) {
+      return context.skip((error as Error).message);
+    }
+    expect(relativeFrobenius(dense, Float64Array.from(fused))).toBeLessThan(1e-5);
+    const bias = device.tensor([N], "float32");
+    expect(() => weight.matmul(x, { strategy: "dequantize", bias })).toThrow(ArgumentError);
+  });
+
+  it("tells which kernel a product would use", () => {
+    const weight = device.loadWeight(int4);
+    expect(weight.explain("matmul", 1, "float32").kernel).toBe("simt-float32");
+    const choice = weight.explain("matmul", 1, "bfloat16");
+    expect(choice).toMatchObject({ kernel: "sm80-mma", tileTokens: 8 });
+  });
+
+  it("memory statistics of the GPU", () => {
+    const { free, total } = device.deviceMemory();
+    expect(free).toBeGreaterThan(0);
+    expect(total).toBeGreaterThanOrEqual(free);
+  });
+
+  it("handles that are forgotten are given back", async () => {
+    if (!globalThis.gc) return;
+    const before = device.memory().tensors;
+    for (let i = 0; i < 20; i++) device.tensor([1 << 16], "float32");
+    for (let i = 0; i < 50 && device.memory().tensors > before; i++) {
+      globalThis.gc();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(device.memory().tensors).toBeLessThanOrEqual(before);
+  });
+
+  it("an enqueued product costs at most 5 µs of host time", async () => {
+    const weight = device.loadWeight(int4);
+    const x = device.tensor([1, K], "bfloat16", values.subarray(0, K));
+    const out = device.tensor([1, N], "bfloat16");
+    const perCall = [];
+    for (let round = 0; round < 30; round++) {
+      await device.synchronize();
+      const start = process.hrtime.bigint();
+      for (let i = 0; i < 200; i++) weight.matmul(x, { out });
+      perCall.push(Number(process.hrtime.bigint() - start) / 200 / 1000);
+    }
+    perCall.sort((a, b) => a - b);
+    console.log(`matmul, host time: ${perCall[15]!.toFixed(2)} µs median`);
+    expect(perCall[15]).toBeLessThan(5);
+  });
+});
+
+describe("worker threads", () => {
+  it("load the addon, and stop, many times", async () => {
+    const script = `
+      const { loadAddon } = await import(${JSON.stringify(new URL("../dist/index.js", import.meta.url).href)})
+        .then((m) => ({ loadAddon: () => m.cuda.availability() }));
+      loadAddon();
+    `;
+    for (let i = 0; i < 20; i++) {
+      const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`));
+      const code = await new Promise((resolve, reject) => {
+        worker.on("exit", resolve);
+        worker.on("error", reject);
+      });
+      expect(code).toBe(0);
+    }
+  });
+});
