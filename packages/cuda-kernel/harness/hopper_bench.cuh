@@ -46,7 +46,7 @@ class Bench {
     Buffer<uint16_t> x(static_cast<int64_t>(M) * widest), y(static_cast<int64_t>(M) * widest);
     fillActivations<<<8192, 256>>>(x.get(), shape.type, 1, static_cast<int64_t>(M) * widest, static_cast<int64_t>(M) * widest, 0.f, 99);
     const int64_t features = transposed ? shape.K : shape.N, reduction = transposed ? shape.N : shape.K;
-    const FusedProblem p{weight.packed.get(), weight.params.get(), x.get(), y.get(), nullptr, reduction, features, M, shape.N, shape.K, shape.G, shape.type, shape.type, shape.type, transposed};
+    const FusedProblem p{weight.packed.get(), weight.params.get(), x.get(), y.get(), nullptr, reduction, features, M, shape.N, shape.K, shape.G, shape.type, shape.type, shape.type, transposed, weight.outScale()};
     const sm90a::Plan plan = sm90a::makePlan(p, kernel, 1, sms_);
     for (int i = 0; i < 3; i++) CUDA_CHECK(sm90a::launchFused(p, plan, workspace_.get(), counters_.get(), 0));
     CUDA_CHECK(cudaDeviceSynchronize());
@@ -59,13 +59,13 @@ class Bench {
     const int64_t widest = std::max(shape.N, shape.K);
     Buffer<uint16_t> x(maxM * widest), y(maxM * widest), dense(static_cast<int64_t>(shape.N) * shape.K);
     fillActivations<<<8192, 256>>>(x.get(), shape.type, 1, maxM * widest, maxM * widest, 0.f, 99);
-    CUDA_CHECK(launchDequantize(weight.packed.get(), weight.params.get(), dense.get(), shape.type, shape.N, shape.K, shape.G, 0));
+    CUDA_CHECK(launchDequantize(weight.packed.get(), weight.table(), dense.get(), shape.type, weight.outScale(), shape.N, shape.K, shape.G, 0));
     CUDA_CHECK(cudaDeviceSynchronize());
     for (int M : shape.Ms)
       for (const bool transposed : {false, true}) {
         const int64_t features = transposed ? shape.K : shape.N, reduction = transposed ? shape.N : shape.K;
         const FusedProblem p{weight.packed.get(), weight.params.get(), x.get(), y.get(), nullptr, reduction, features, M, shape.N, shape.K, shape.G,
-                             shape.type, shape.type, shape.type, transposed};
+                             shape.type, shape.type, shape.type, transposed, weight.outScale()};
         std::vector<Candidate> candidates;
         std::vector<float> model;
         if (dense_.available()) {

@@ -60,7 +60,7 @@ class Checker {
     fillActivations<<<gridFor(c.M * reduction), 256>>>(x_.get(), c.type, c.M, reduction, xStride, c.mean, c.seed * 7 + 3);
     fillActivations<<<gridFor(features), 256>>>(bias_.get(), c.biasType, 1, features, features, 0.f, c.seed * 13 + 1);
     const FusedProblem p{weight_.packed.get(), weight_.params.get(), x_.get(), out_.get() + lead, c.bias ? bias_.get() : nullptr, xStride, outStride,
-                         c.M, c.N, c.K, c.groupSize, c.type, c.outType, c.biasType, c.transposed};
+                         c.M, c.N, c.K, c.groupSize, c.type, c.outType, c.biasType, c.transposed, weight_.outScale()};
     if (const char* reason = sm90a::unsupported(p)) { std::printf("unsupported: %s\n", reason); failures++; return; }
     const sm90a::Plan plan = c.shape < 0 ? heuristics::chooseHopper(p, sms_) : sm90a::makePlan(p, c.shape, c.parts, sms_);
     if (sm90a::workspaceBytes(plan) > workspace_.bytes() || sm90a::counterCount(plan) * 4 > counters_.bytes()) { std::printf("workspace too small\n"); failures++; return; }

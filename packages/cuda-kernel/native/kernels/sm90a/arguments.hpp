@@ -23,6 +23,7 @@ struct Arguments {
   int tilesAcross;        // output tiles along the features
   FastDivisor group;      // units (64 / paramUnits of K) to a group
   Schedule schedule;      // Whole only
+  float outScale;         // multiplies the sums before the bias
   DataType outType, biasType;
   bool outVector;         // rows of out are 16-byte aligned
   int xRows;              // tokens that one copy of activations brings: no more than there are, in eights

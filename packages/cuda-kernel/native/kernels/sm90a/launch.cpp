@@ -63,6 +63,7 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   // A single group may be any size: every unit falls into its only row.
   a.group = FastDivisor(static_cast<uint32_t>(ceilDiv<int64_t>(p.groupSize, 64 / units)));
   a.schedule = plan.schedule;
+  a.outScale = p.outScale;
   a.outType = p.outType;
   a.biasType = p.biasType;
   a.outVector = aligned16(p.out) && (p.outStride % 8 == 0 || p.M == 1);

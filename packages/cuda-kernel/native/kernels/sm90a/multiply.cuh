@@ -5,7 +5,6 @@
 // again only after the wgmma that reads them is done.
 #pragma once
 #include "../common/dequantize.cuh"
-#include "params.cuh"
 #include "ring.cuh"
 #include "wgmma.cuh"
 
@@ -34,12 +33,15 @@ class Multiplier {
   // `row`: which 64 features of the tile; `warp`: which 16 of them.
   __device__ __forceinline__ Multiplier(const R& ring, const Arguments& args, int row, int warp, int lane)
       : ring_(ring),
-        lane_(ptx::keep(lane)),
-        quadsAt_(ptx::keep(ring.weights(0) + row * (Transposed ? kShape.chunks : 1) * layout::kTileBytes +
+        lane_(ptx::held(lane)),
+        quadsAt_(ptx::held(ring.weights(0) + row * (Transposed ? kShape.chunks : 1) * layout::kTileBytes +
                            (Transposed ? ((lane >> 3) * 4 + warp) * layout::kBlockBytes + (lane & 7) * 16 : warp * (4 * layout::kBlockBytes) + lane * 16))),
-        operandAt_(ptx::keep(ptx::sharedOperand(ring.x(0)))),
+        operandAt_(ptx::held(ptx::sharedOperand(ring.x(0)))),
         chunkPitch_(args.xRows * (128 / 16)),
-        reader_(ring.params(0) + (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes : row * kRunBytes + warp * layout::kEntryBytes), lane) {}
+        entry_(lane),
+        paramsAt_(ptx::held(ring.params(0) + LaneEntry<T, Transposed>::t(lane) * 16 +
+                            (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes : row * kRunBytes + warp * layout::kEntryBytes))),
+        midpointsAt_(ptx::held(paramsAt_ + layout::kEntryMidpoints - LaneEntry<T, Transposed>::t(lane) * 12)) {}
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -103,7 +105,7 @@ class Multiplier {
     constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
     const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + firstSlab * layout::kEntryBytes;
 #pragma unroll
-    for (int i = 0; i < kParamSets; i++) params_[i] = reader_.read(from + i * kStep);
+    for (int i = 0; i < kParamSets; i++) params_[i] = entry_.load(paramsAt_ + from + i * kStep, midpointsAt_ + from + i * kStep);
   }
   __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
     const LaneParams& p = params_[Transposed ? slab % kParamSets : slab * Units / kSlabs];
@@ -117,7 +119,8 @@ class Multiplier {
   const int lane_;
   const uint32_t quadsAt_, operandAt_;  // of slot 0, this lane's
   const uint32_t chunkPitch_;           // between chunks of activations, as an operand's address counts
-  const LaneParamReader<T, Transposed> reader_;
+  const LaneEntry<T, Transposed> entry_;
+  const uint32_t paramsAt_, midpointsAt_;
   uint32_t a_[kFragments][4];
   LaneParams params_[kParamSets];
 };

@@ -60,7 +60,7 @@ struct Exchange {
       float t[4];
       total(t, sum, u);
 #pragma unroll
-      for (int i = 0; i < 4; i++) t[i] += bias[i / 2];
+      for (int i = 0; i < 4; i++) t[i] = fmaf(t[i], args.outScale, bias[i / 2]);
       if (args.outType == DataType::Float32) {
 #pragma unroll
         for (int i = 0; i < 4; i++) storeFloat(args, tokenOf(u) + lane % 4 * 2 + i % 2, firstFeature + warp * 16 + lane / 4 + i / 2 * 8, t[i]);
@@ -85,10 +85,10 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) pairKernel(c
   constexpr int kStages = R::kLayout.stages;
   enum { kLoaderBarrier = 13, kRingBarrier = 14, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
-  const R ring{ptx::keep((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
+  const R ring{ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
 
   const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);  // uniform, and known to be
-  const int lane = ptx::keep(threadIdx.x & 31);
+  const int lane = ptx::held(threadIdx.x & 31);
   const int rank = static_cast<int>(ptx::clusterRank());
   const int tile = blockIdx.x / 2, across = tile % args.tilesAcross, firstToken = tile / args.tilesAcross * kShape.tokens;
   const int stages = ceilDiv(args.chunks, kShape.chunks);
@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) pairKernel(c
   } else {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     ptx::clusterArrive();
-    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = ptx::keep(threadIdx.x & 127), warp = thread >> 5;
+    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = ptx::held(threadIdx.x & 127), warp = thread >> 5;
     Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, row, warp, lane);
     multiplier.clear();
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized

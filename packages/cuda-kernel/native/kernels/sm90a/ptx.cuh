@@ -77,6 +77,8 @@ W4A16_DEVICE void storeAsync(uint32_t address, uint32_t barrier, float x, float 
 
 // ---- named barriers, matrix moves
 
+// Barrier `id` among `threads` threads (whole warps) of the CTA.
+W4A16_DEVICE void namedBarrier(int id, int threads) { asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 W4A16_DEVICE void namedArrive(int id, int threads) { asm volatile("bar.arrive %0, %1;" ::"r"(id), "r"(threads) : "memory"); }
 W4A16_DEVICE void storeMatrix4Transposed(uint32_t address, uint32_t x, uint32_t y, uint32_t z, uint32_t w) {
   asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1,%2,%3,%4};" ::"r"(address), "r"(x), "r"(y), "r"(z), "r"(w) : "memory");
@@ -109,10 +111,9 @@ W4A16_DEVICE void storeRelease(uint32_t* p, uint32_t v) {
 
 // ---- registers
 
-// A value the compiler must keep in a register: it would rather compute addresses again, from the thread's
-// index on, in every stage.
-W4A16_DEVICE uint32_t keep(uint32_t x) {
-  asm volatile("" : "+r"(x));
+// hold() of a value.
+W4A16_DEVICE uint32_t held(uint32_t x) {
+  hold(x);
   return x;
 }
 template <int Count>

@@ -80,7 +80,7 @@ W4A16_DEVICE void storeTile(const Arguments& args, uint32_t staging, const float
     for (int i = 0; i < 16; i++) v[i] = sum[c * 16 + i];
     if (tailTile >= 0) partials.add(tailTile, c * 4, v);
 #pragma unroll
-    for (int i = 0; i < 16; i++) v[i] += bias[i >> 1 & 1];
+    for (int i = 0; i < 16; i++) v[i] = fmaf(v[i], args.outScale, bias[i >> 1 & 1]);
     if (args.outType == DataType::Float32) {
 #pragma unroll
       for (int i = 0; i < 16; i++) storeFloat(args, firstToken + c * kStaged + i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, v[i]);
@@ -108,10 +108,10 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
   static_assert(kShape.groups == 1, "one group takes every stage");
   enum { kLoaderBarrier = 13, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
-  const R ring{ptx::keep((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
+  const R ring{ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
 
   const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);
-  const int lane = ptx::keep(threadIdx.x & 31);
+  const int lane = ptx::held(threadIdx.x & 31);
   if (warpgroup == kShape.rows) {
     if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
     using L = Loader<ShapeIndex, Units, Transposed>;
@@ -143,7 +143,7 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
     }
   } else {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
-    const int thread = ptx::keep(threadIdx.x & 127);
+    const int thread = ptx::held(threadIdx.x & 127);
     const Partials<ShapeIndex> partials{args, warpgroup, thread};
     Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
