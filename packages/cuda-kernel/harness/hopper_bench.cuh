@@ -12,14 +12,6 @@ using namespace w4a16;
 
 struct BenchShape { int N, K, G; DataType type; bool allShapes; std::vector<int> Ms; };
 
-inline std::string nameOfPlan(const sm90a::Plan& plan) {
-  const sm90a::Shape& s = sm90a::kShapes[plan.shape];
-  char text[64], parts[16] = "";
-  if (plan.schedule.parts > 1) std::snprintf(parts, sizeof parts, " parts %d", plan.schedule.parts);
-  std::snprintf(text, sizeof text, "%s %dx%d%s", s.family == sm90a::Family::Pair ? "pair" : "whole", s.features(), s.tokens, parts);
-  return text;
-}
-
 class Bench {
  public:
   Bench(const char* path, int repeats) : file_(path ? std::fopen(path, "w") : nullptr), repeats_(repeats), workspace_(64 << 20), counters_(1 << 12) {
@@ -74,7 +66,7 @@ class Bench {
         }
         const auto add = [&](const sm90a::Plan& plan, const char* mark) {
           if (sm90a::workspaceBytes(plan) > workspace_.bytes()) return;
-          candidates.push_back({mark + nameOfPlan(plan), [this, p, plan](cudaStream_t s) { CUDA_CHECK(sm90a::launchFused(p, plan, workspace_.get(), counters_.get(), s)); }});
+          candidates.push_back({mark + sm90a::nameOf(plan), [this, p, plan](cudaStream_t s) { CUDA_CHECK(sm90a::launchFused(p, plan, workspace_.get(), counters_.get(), s)); }});
           model.push_back(plan.microseconds);
         };
         add(heuristics::chooseHopper(p, sms_), "*");
@@ -97,7 +89,7 @@ class Bench {
   void report(const BenchShape& shape, int M, bool transposed, const std::vector<Candidate>& candidates, const std::vector<float>& model, const std::vector<Timing>& times) {
     std::printf("%s %s N %d K %d G %d M %d: dense %.1f / %.1f\n", transposed ? "T" : "F", nameOf(shape.type), shape.N, shape.K, shape.G, M, times[0].written.median, times[0].clean.median);
     for (size_t i = 1; i < times.size(); i++)
-      std::printf("   %-22s %7.1f / %7.1f  %.3f / %.3f  model %.1f\n", candidates[i].name.c_str(), times[i].written.median, times[i].clean.median, times[i].written.median / times[0].written.median,
+      std::printf("   %-34s %7.1f / %7.1f  %.3f / %.3f  model %.1f\n", candidates[i].name.c_str(), times[i].written.median, times[i].clean.median, times[i].written.median / times[0].written.median,
                   times[i].clean.median / times[0].clean.median, model[i]);
     std::fflush(stdout);
     if (!file_) return;

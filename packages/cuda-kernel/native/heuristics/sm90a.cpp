@@ -1,6 +1,7 @@
 #include "sm90a.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "sm90a_costs.hpp"
 
@@ -32,14 +33,35 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
   return plan;
 }
 
-Plan chooseHopper(const FusedProblem& p, int multiprocessors) {
+namespace {
+
+// The cheapest plan of any shape but `except`.
+Plan cheapest(const FusedProblem& p, int multiprocessors, int except) {
   Plan best{};
-  for (int shape = 0; shape < sm90a::kShapeCount; shape++)
+  for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
+    if (shape == except) continue;
     for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
       const Plan plan = estimated(p, shape, parts, multiprocessors);
       if (best.microseconds == 0.f || plan.microseconds < best.microseconds) best = plan;
     }
+  }
   return best;
+}
+
+std::string withEstimate(const Plan& plan) {
+  char us[32];
+  std::snprintf(us, sizeof us, " (%.1f us)", plan.microseconds);
+  return sm90a::nameOf(plan) + us;
+}
+
+}  // namespace
+
+Plan chooseHopper(const FusedProblem& p, int multiprocessors) { return cheapest(p, multiprocessors, -1); }
+
+std::string explainHopper(const FusedProblem& p, int multiprocessors) {
+  if (const char* reason = sm90a::unsupported(p)) return std::string("not a Hopper kernel: ") + reason;
+  const Plan best = chooseHopper(p, multiprocessors);
+  return withEstimate(best) + ", the cheapest by the model; next " + withEstimate(cheapest(p, multiprocessors, best.shape));
 }
 
 }  // namespace w4a16::heuristics

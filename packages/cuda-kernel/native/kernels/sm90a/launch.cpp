@@ -105,6 +105,13 @@ Plan makePlan(const FusedProblem& p, int shape, int parts, int multiprocessors) 
   return plan;
 }
 
+std::string nameOf(const Plan& plan) {
+  const Shape& s = kShapes[plan.shape];
+  std::string name = (s.family == Family::Pair ? "pair " : "whole ") + std::to_string(s.features()) + "x" + std::to_string(s.tokens);
+  if (plan.schedule.parts > 1) name += ", last wave in " + std::to_string(plan.schedule.parts) + " parts";
+  return name;
+}
+
 size_t workspaceBytes(const Plan& plan) {
   const Shape& s = kShapes[plan.shape];
   return plan.schedule.parts < 2 ? 0 : static_cast<size_t>(plan.schedule.ctas) * s.features() * s.tokens * sizeof(float);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 
 #include "schedule.hpp"
 #include "shapes.hpp"
@@ -26,6 +27,9 @@ struct Plan {
 
 // Why these kernels do not take a problem, in words for a user; null if they do.
 const char* unsupported(const FusedProblem& problem);
+
+// As in "pair 128x192" (features × tokens of a tile) or "whole 128x256, last wave in 2 parts".
+std::string nameOf(const Plan& plan);
 
 // A plan of one shape. `parts` > 1: cut the tiles of a Whole shape's last wave into so many, where that many CTAs
 // are idle in it; otherwise it has no effect.

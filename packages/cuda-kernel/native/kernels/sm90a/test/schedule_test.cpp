@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "schedule.hpp"
+#include "../schedule.hpp"
 
 using namespace w4a16::sm90a;
 
