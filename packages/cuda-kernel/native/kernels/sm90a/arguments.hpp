@@ -25,7 +25,7 @@ struct Arguments {
   Schedule schedule;      // Whole only
   float outScale;         // multiplies the sums before the bias
   DataType outType, biasType;
-  bool outVector;         // rows of out are 16-byte aligned
+  bool outVector;         // 16-bit rows of out, 16-byte aligned
   int xRows;              // tokens that one copy of activations brings: no more than there are, in eights
   bool xBoxed;            // the tensor map of x is [reduction / 64][M][64], one load a stage; else [1][M][reduction]
 };

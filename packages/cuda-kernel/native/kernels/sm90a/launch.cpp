@@ -20,10 +20,14 @@ constexpr int kFirstPartExtra = 3;
 
 bool aligned16(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
 
-const void* findKernel(const FusedProblem& p, int shape) {
+const void* findKernel([[maybe_unused]] const FusedProblem& p, [[maybe_unused]] int shape) {
+#ifdef W4A16_HOPPER
   const KernelTable& table = p.xType == DataType::Float16 ? (p.transposed ? kFloat16Transposed() : kFloat16Forward())
                                                           : (p.transposed ? kBFloat16Transposed() : kBFloat16Forward());
   return table[shape][paramUnits(p.groupSize, p.K) - 1];
+#else
+  return nullptr;
+#endif
 }
 
 // The limit on dynamic shared memory is raised once a kernel and device. Setting it twice does no harm.
@@ -66,7 +70,7 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   a.outScale = p.outScale;
   a.outType = p.outType;
   a.biasType = p.biasType;
-  a.outVector = aligned16(p.out) && (p.outStride % 8 == 0 || p.M == 1);
+  a.outVector = p.outType != DataType::Float32 && aligned16(p.out) && (p.outStride % 8 == 0 || p.M == 1);
   a.xBoxed = boxedActivations(p);
   a.xRows = activationRows(p, shape);
   return a;
@@ -74,7 +78,10 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
 
 }  // namespace
 
+bool built() { return findKernel({}, 0) != nullptr; }
+
 const char* unsupported(const FusedProblem& p) {
+  if (!built()) return "this build has no kernels for sm_90a";
   constexpr int64_t kLargest = INT32_MAX / 2;
   if (p.xType == DataType::Float32) return "float32 activations: wgmma multiplies 16-bit types";
   if (p.outType != p.xType && p.outType != DataType::Float32) return "the output is of the other 16-bit type";

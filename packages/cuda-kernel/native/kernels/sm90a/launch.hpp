@@ -25,6 +25,9 @@ struct Plan {
   float microseconds;  // the model's estimate
 };
 
+// Whether the build has these kernels. They run on devices of compute capability 9.0 and nothing else.
+bool built();
+
 // Why these kernels do not take a problem, in words for a user; null if they do.
 const char* unsupported(const FusedProblem& problem);
 

@@ -20,8 +20,9 @@ class Multiplier {
   static constexpr int kSlabs = 4;  // k16 steps in a chunk
   static constexpr int kFragments = kShape.batched ? 2 * kSlabs : kSlabs;
   // Forward: the parameters of a chunk belong to the rows. Transposed: they change with every slab, and unless
-  // a whole chunk is dequantized at once they are loaded slab by slab.
-  static constexpr int kParamSets = !Transposed ? Units : kShape.batched ? kSlabs : 1;
+  // a whole chunk is dequantized at once they are loaded slab by slab, one ahead.
+  static constexpr bool kAhead = Transposed && !kShape.batched;
+  static constexpr int kParamSets = !Transposed ? Units : kAhead ? 2 : kSlabs;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
   static_assert(!kShape.batched || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
 
@@ -55,7 +56,8 @@ class Multiplier {
 #pragma unroll
     for (int c = 0; c < kShape.chunks; c++) {
       if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
-      if constexpr (!Transposed || kShape.batched) loadParams(slot, c, 0);
+#pragma unroll
+      for (int i = 0; i < (kAhead ? 1 : kParamSets); i++) loadParams(slot, c, i);
       const uint64_t b = ptx::swizzledOperand(operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_);
       uint32_t(&words)[kSlabs] = quads[c & 1];
       if constexpr (kShape.batched) {
@@ -70,7 +72,7 @@ class Multiplier {
       } else {
 #pragma unroll
         for (int s = 0; s < kSlabs; s++) {
-          if constexpr (Transposed) loadParams(slot, c, s);  // lands while we wait
+          if (kAhead && s + 1 < kSlabs) loadParams(slot, c, s + 1);
           ptx::wgmmaWait<kSlabs - 1>();  // the wgmma that read this fragment is done
           asm volatile("" : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
           dequantize(a_[s], words[s], s);
@@ -100,12 +102,11 @@ class Multiplier {
   __device__ __forceinline__ void loadQuads(uint32_t (&quads)[kSlabs], int slot, int chunk) const {
     ptx::loadMatrix4<Transposed>(quads, quadsAt_ + slot * R::kLayout.weights + chunk * (Transposed ? 1 : kShape.rows) * layout::kTileBytes);
   }
-  // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of runs [row][unit][chunk].
-  __device__ __forceinline__ void loadParams(int slot, int chunk, int firstSlab) {
+  // Set i. Forward: entry `warp` of runs [chunk][unit][row]; transposed: entries along the reduction of runs [row][unit][chunk].
+  __device__ __forceinline__ void loadParams(int slot, int chunk, int i) {
     constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
-    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + firstSlab * layout::kEntryBytes;
-#pragma unroll
-    for (int i = 0; i < kParamSets; i++) params_[i] = entry_.load(paramsAt_ + from + i * kStep, midpointsAt_ + from + i * kStep);
+    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + i * kStep;
+    params_[i % kParamSets] = entry_.load(paramsAt_ + from, midpointsAt_ + from);
   }
   __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
     const LaneParams& p = params_[Transposed ? slab % kParamSets : slab * Units / kSlabs];

@@ -1,4 +1,7 @@
-// From float32 sums to the output: bias, rounding, stores that end at the edges.
+// From float32 sums to the output: scale, bias, rounding, stores that end at the edges.
+//
+// What every tile runs is kept short: the code is unrolled over a thread's sums, and when all
+// cases were in line, fetching instructions took 8 µs a tile of 128 × 256.
 #pragma once
 #include "../common/numeric.cuh"
 #include "arguments.hpp"
@@ -30,34 +33,27 @@ __device__ __forceinline__ uint32_t roundPair<__nv_bfloat16>(float low, float hi
   return r;
 }
 
-// One thread's stores of eight neighbouring features, 16 bits each, of several tokens.
-struct EightFeatures {
-  uint16_t* out;   // of token 0
-  int64_t stride;
-  int tokens, present;  // rows; how many of the eight features exist
-  bool vector;
+// A warpgroup's 64 features from `firstFeature` on can be stored 16 bytes at a time.
+W4A16_DEVICE bool storesVectors(const Arguments& args, int firstFeature) {
+  return args.outVector && firstFeature + 64 <= args.features;
+}
 
-  __device__ __forceinline__ EightFeatures(const Arguments& args, int feature)
-      : out(static_cast<uint16_t*>(args.out) + feature), stride(args.outStride), tokens(args.tokens), present(args.features - feature),
-        vector(args.outVector && present >= 8) {}
-
-  __device__ __forceinline__ void store(int token, uint4 v) const {
-    if (token >= tokens) return;
-    uint16_t* const at = out + token * stride;
-    if (vector) {
-      *reinterpret_cast<uint4*>(at) = v;
-      return;
-    }
-    const uint32_t words[4] = {v.x, v.y, v.z, v.w};
+// sum · outScale + bias. A thread's sums belong to two features, `feature` and `feature` + 8, in turn by pairs.
+template <int Count>
+W4A16_DEVICE void scaleAndBias(const Arguments& args, float (&sum)[Count], int feature) {
+  if (!args.bias && args.outScale == 1.f) return;
+  const float bias[2] = {loadBias(args, feature), loadBias(args, feature + 8)};
 #pragma unroll
-    for (int i = 0; i < 8; i++)
-      if (i < present) at[i] = static_cast<uint16_t>(words[i / 2] >> (i % 2 * 16));
-  }
-};
+  for (int i = 0; i < Count; i++) sum[i] = fmaf(sum[i], args.outScale, bias[i >> 1 & 1]);
+}
 
-// One float32: no staging, since the eight rows of a fragment fill a sector.
-W4A16_DEVICE void storeFloat(const Arguments& args, int token, int feature, float v) {
-  if (token < args.tokens && feature < args.features) static_cast<float*>(args.out)[token * args.outStride + feature] = v;
+// One element: for edges, odd strides and float32.
+template <typename T>
+W4A16_DEVICE void storeElement(const Arguments& args, int token, int feature, float v) {
+  if (token >= args.tokens || feature >= args.features) return;
+  const int64_t at = token * args.outStride + feature;
+  if (args.outType == DataType::Float32) static_cast<float*>(args.out)[at] = v;
+  else static_cast<T*>(args.out)[at] = Numeric<T>::fromFloat(v);
 }
 
 // Staging in shared memory: rows (tokens) of 128 bytes (64 features), 16-byte pieces XOR-swizzled by the row.

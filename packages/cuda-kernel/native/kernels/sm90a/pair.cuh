@@ -52,28 +52,35 @@ struct Exchange {
   }
 
   __device__ __forceinline__ void store(const float* sum, int firstToken, int firstFeature, int warp, int lane) const {
-    const float bias[2] = {loadBias(args, firstFeature + warp * 16 + lane / 4), loadBias(args, firstFeature + warp * 16 + lane / 4 + 8)};
-    const uint32_t staging = ring.base + row * (kOwned * 1024);  // over the ring, which everyone is done with
-    const auto tokenOf = [&](int u) { return firstToken + (2 * u + rank) * 8; };
+    const int feature = firstFeature + warp * 16 + lane / 4;
+    float owned[4 * kOwned];
 #pragma unroll
     for (int u = 0; u < kOwned; u++) {
       float t[4];
       total(t, sum, u);
 #pragma unroll
-      for (int i = 0; i < 4; i++) t[i] = fmaf(t[i], args.outScale, bias[i / 2]);
-      if (args.outType == DataType::Float32) {
-#pragma unroll
-        for (int i = 0; i < 4; i++) storeFloat(args, tokenOf(u) + lane % 4 * 2 + i % 2, firstFeature + warp * 16 + lane / 4 + i / 2 * 8, t[i]);
-      } else {
-        ptx::storeMatrix2Transposed(staging + u * 1024 + stagingOffset(lane & 7, 2 * warp + (lane >> 3 & 1)), roundPair<T>(t[0], t[1]), roundPair<T>(t[2], t[3]));
-      }
+      for (int i = 0; i < 4; i++) owned[4 * u + i] = t[i];
     }
-    if (args.outType == DataType::Float32) return;
-    ptx::namedBarrier(1 + row, 128);
-    const int token = thread / 8 % 8, piece = thread % 8;
-    const EightFeatures features(args, firstFeature + piece * 8);
+    scaleAndBias(args, owned, feature);
+    const auto tokenOf = [&](int u) { return firstToken + (2 * u + rank) * 8; };
+    if (storesVectors(args, firstFeature)) {
+      const uint32_t staging = ring.base + row * (kOwned * 1024);  // over the ring, which everyone is done with
+      const uint32_t to = staging + stagingOffset(lane & 7, 2 * warp + (lane >> 3 & 1));
 #pragma unroll
-    for (int u = thread / 64; u < kOwned; u += 2) features.store(tokenOf(u) + token, ptx::loadShared16(staging + u * 1024 + stagingOffset(token, piece)));
+      for (int u = 0; u < kOwned; u++)
+        ptx::storeMatrix2Transposed(to + u * 1024, roundPair<T>(owned[4 * u], owned[4 * u + 1]), roundPair<T>(owned[4 * u + 2], owned[4 * u + 3]));
+      ptx::namedBarrier(1 + row, 128);
+      const int piece = thread % 8, first = thread / 64;
+      const uint32_t from = staging + stagingOffset(thread / 8 % 8, piece);
+      int token = tokenOf(first) + thread / 8 % 8;
+      T* out = static_cast<T*>(args.out) + token * args.outStride + firstFeature + piece * 8;
+#pragma unroll 4
+      for (int u = first; u < kOwned; u += 2, token += 32, out += 32 * args.outStride)
+        if (token < args.tokens) *reinterpret_cast<uint4*>(out) = ptx::loadShared16(from + u * 1024);
+    } else {
+#pragma unroll
+      for (int i = 0; i < 4 * kOwned; i++) storeElement<T>(args, tokenOf(i / 4) + lane % 4 * 2 + i % 2, feature + i / 2 % 2 * 8, owned[i]);
+    }
   }
 };
 

@@ -51,7 +51,6 @@ constexpr Shape kShapes[] = {
     {Family::Whole, 256, 2, 1, 1, false},  // 16
     {Family::Whole, 288, 2, 1, 1, false},  // 17
     {Family::Whole, 320, 2, 1, 1, false},  // 18
-    {Family::Whole, 128, 2, 1, 2, true},   // 19
 };
 constexpr int kShapeCount = sizeof(kShapes) / sizeof(kShapes[0]);
 

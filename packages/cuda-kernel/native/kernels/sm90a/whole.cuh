@@ -50,53 +50,51 @@ struct Partials {
       }
     ptx::namedBarrier(1 + warpgroup, 128);
   }
-  // Adds the other parts' units [first, first + 4).
-  __device__ __forceinline__ void add(int tile, int first, float (&v)[16]) const {
+  // Adds the other parts, one after the other.
+  __device__ __forceinline__ void add(int tile, float* sum) const {
+#pragma unroll 1
     for (int part = 1; part < args.schedule.parts; part++) {
-      const float4* const in = slot(args.schedule.ctaOf(tile, part)) + first * 128;
+      const float4* const in = slot(args.schedule.ctaOf(tile, part));
 #pragma unroll
-      for (int u = 0; u < 4; u++) {
+      for (int u = 0; u < kUnits; u++) {
         const float4 p = ptx::loadCoherentFloat4(in + u * 128);
-        v[4 * u] += p.x, v[4 * u + 1] += p.y, v[4 * u + 2] += p.z, v[4 * u + 3] += p.w;
+        sum[4 * u] += p.x, sum[4 * u + 1] += p.y, sum[4 * u + 2] += p.z, sum[4 * u + 3] += p.w;
       }
     }
   }
 };
 
-// A warpgroup's 64 features × all tokens of the tile, through two staging buffers of 32 tokens. `tailTile`: the tile,
-// if other CTAs have parts of it; else −1.
+// A warpgroup's 64 features × all tokens of the tile, through two staging buffers of 32 tokens.
 template <typename T, int ShapeIndex>
-W4A16_DEVICE void storeTile(const Arguments& args, uint32_t staging, const float* sum, const Partials<ShapeIndex>& partials, int tailTile, int firstToken, int firstFeature) {
+W4A16_DEVICE void storeTile(const Arguments& args, uint32_t staging, const float* sum, int firstToken, int firstFeature, int warpgroup, int thread) {
   constexpr int kTokens = kShapes[ShapeIndex].tokens, kStaged = SharedLayout::kStagingTokens;
   static_assert(kTokens % kStaged == 0, "whole staging buffers");
-  const int thread = partials.thread, warp = thread >> 5, lane = thread & 31, barrier = 1 + partials.warpgroup;
-  const int feature = firstFeature + warp * 16 + lane / 4;
-  const float bias[2] = {loadBias(args, feature), loadBias(args, feature + 8)};
-  const EightFeatures features(args, firstFeature + thread % 8 * 8);
+  const int warp = thread >> 5, lane = thread & 31;
+  if (!storesVectors(args, firstFeature)) {
+    const int feature = firstFeature + warp * 16 + lane / 4;
+#pragma unroll
+    for (int i = 0; i < kTokens / 2; i++) storeElement<T>(args, firstToken + i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, sum[i]);
+    return;
+  }
+  const uint32_t to = staging + stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
+  const uint32_t from = staging + stagingOffset(thread / 8, thread % 8);
+  int token = firstToken + thread / 8;
+  T* out = static_cast<T*>(args.out) + token * args.outStride + firstFeature + thread % 8 * 8;
 #pragma unroll
   for (int c = 0; c < kTokens / kStaged; c++) {
-    float v[16];
-#pragma unroll
-    for (int i = 0; i < 16; i++) v[i] = sum[c * 16 + i];
-    if (tailTile >= 0) partials.add(tailTile, c * 4, v);
-#pragma unroll
-    for (int i = 0; i < 16; i++) v[i] = fmaf(v[i], args.outScale, bias[i >> 1 & 1]);
-    if (args.outType == DataType::Float32) {
-#pragma unroll
-      for (int i = 0; i < 16; i++) storeFloat(args, firstToken + c * kStaged + i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, v[i]);
-      continue;
-    }
     // One barrier a buffer is enough: a buffer is written again two barriers after it was read.
-    const uint32_t buffer = staging + (c & 1) * SharedLayout::kStagingBytes;
+    const uint32_t buffer = (c & 1) * SharedLayout::kStagingBytes;
 #pragma unroll
-    for (int j = 0; j < kStaged / 16; j++)
-      ptx::storeMatrix4Transposed(buffer + stagingOffset(j * 16 + (lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1)), roundPair<T>(v[8 * j], v[8 * j + 1]),
-                                  roundPair<T>(v[8 * j + 2], v[8 * j + 3]), roundPair<T>(v[8 * j + 4], v[8 * j + 5]), roundPair<T>(v[8 * j + 6], v[8 * j + 7]));
-    ptx::namedBarrier(barrier, 128);
+    for (int j = 0; j < kStaged / 16; j++) {
+      const float* v = sum + c * (kStaged / 2) + j * 8;
+      ptx::storeMatrix4Transposed(to + buffer + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
+    }
+    ptx::namedBarrier(1 + warpgroup, 128);
 #pragma unroll
-    for (int row = thread / 8; row < kStaged; row += 16) features.store(firstToken + c * kStaged + row, ptx::loadShared16(buffer + stagingOffset(row, thread % 8)));
+    for (int row = 0; row < kStaged; row += 16, token += 16, out += 16 * args.outStride)
+      if (token < args.tokens) *reinterpret_cast<uint4*>(out) = ptx::loadShared16(from + buffer + row * 128);
   }
-  if constexpr (kTokens / kStaged % 2 != 0) ptx::namedBarrier(barrier, 128);  // the next tile starts with the same buffer
+  if constexpr (kTokens / kStaged % 2 != 0) ptx::namedBarrier(1 + warpgroup, 128);  // the next tile starts with the same buffer
 }
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
@@ -165,11 +163,15 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
         partials.leave(multiplier.sum);
         break;
       }
-      const bool shared = piece.end < args.schedule.stages;
-      if (shared) partials.await(piece.tile);
+      if (piece.end < args.schedule.stages) {
+        partials.await(piece.tile);
+        partials.add(piece.tile, multiplier.sum);
+      }
       int across, firstToken;
       tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
-      storeTile<T>(args, ring.extra() + warpgroup * (2 * SharedLayout::kStagingBytes), multiplier.sum, partials, shared ? piece.tile : -1, firstToken, (across * kShape.rows + warpgroup) * 64);
+      const int firstFeature = (across * kShape.rows + warpgroup) * 64;
+      scaleAndBias(args, multiplier.sum, firstFeature + (thread >> 5) * 16 + lane / 4);
+      storeTile<T, ShapeIndex>(args, ring.extra() + warpgroup * (2 * SharedLayout::kStagingBytes), multiplier.sum, firstToken, firstFeature, warpgroup, thread);
     }
   }
 }
