@@ -74,8 +74,8 @@ class Bench {
           for (int i = 0; i < sm90a::kShapeCount; i++) {
             const sm90a::Shape& s = sm90a::kShapes[i];
             const int down = ceilDiv(M, s.tokens);
-            if ((down == 1 && s.tokens >= 2 * M && i > 0) || M > s.tokens * 8) continue;  // mostly padding, or hopeless
-            if (s.family == sm90a::Family::Pair && down * ceilDiv<int64_t>(features, s.features()) > 200) continue;
+            if ((down == 1 && s.tokens >= 2 * M && i > 0) || M > s.tokens * (s.tokens >= 192 ? 32 : 8)) continue;  // mostly padding, or hopeless
+            if (s.family == sm90a::Family::Pair && down * ceilDiv<int64_t>(features, s.features()) > (s.tokens <= 64 ? 1000 : 200)) continue;
             for (int parts = 1; parts <= (s.family == sm90a::Family::Whole ? 4 : 1); parts++) {
               const sm90a::Plan plan = heuristics::estimated(p, i, parts, sms_);
               if (plan.schedule.parts == parts && (parts == 1 || plan.schedule.direct > 0 || parts == 2)) add(plan, "");

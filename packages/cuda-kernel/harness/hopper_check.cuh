@@ -153,8 +153,8 @@ inline Case randomCase(std::mt19937& rng, uint32_t seed, int index) {
 inline int runSweep(int count, uint32_t seed) {
   Checker checker;
   std::mt19937 rng(seed);
-  // Each shape with a reduction that fills its ring several times over, in both directions.
-  for (int shape = 0; shape < sm90a::kShapeCount; shape++)
+  // Each shape with a reduction that fills its ring several times over, in both directions (not in a short sweep, for the sanitizer).
+  for (int shape = 0; shape < (count < 100 ? 0 : sm90a::kShapeCount); shape++)
     for (int variant = 0; variant < 4 && checker.failures <= 20; variant++) {
       const bool transposed = variant & 1;
       checker.run({sm90a::kShapes[shape].tokens + 5, transposed ? 14336 : 200, transposed ? 192 : 14336, variant & 2 ? 32 : 64, 0, 0, 0, DataType::BFloat16, DataType::BFloat16, DataType::Float32, false,

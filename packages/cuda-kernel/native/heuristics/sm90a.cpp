@@ -19,17 +19,17 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
   const float chunks = static_cast<float>(ceilDiv<int64_t>(reduction, 64));
   float us;
   if (s.family == Family::Pair) {
-    const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens);
-    const float waves = static_cast<float>(ceilDiv<int64_t>(tiles, multiprocessors / 2));
-    us = waves * (chunks / 2 * cost.chunkCycles / (kHopperGhz * 1000.f) + cost.tileUs);
+    const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens), atOnce = multiprocessors / 2;
+    const float waves = s.tokens <= kHopperLoadingTokens ? std::max(1.f, static_cast<float>(tiles) / atOnce) : static_cast<float>(ceilDiv(tiles, atOnce));
+    us = waves * (chunks / 2 * cost.chunkNs / 1000 + cost.tileUs);
   } else {
     const sm90a::Schedule& d = plan.schedule;
-    const float tileUs = chunks * cost.chunkCycles / (kHopperGhz * 1000.f) + cost.tileUs;
+    const float tileUs = chunks * cost.chunkNs / 1000 + cost.tileUs;
     us = static_cast<float>(ceilDiv(d.direct, d.ctas)) * tileUs;
     if (d.parts > 1) us += static_cast<float>(d.firstPart) / d.stages * tileUs + kHopperPartUs * d.parts;
   }
   const float bytes = 0.54f * p.N * p.K + 2.f * p.M * (reduction + features);
-  plan.microseconds = kHopperLaunchUs + kHopperStartUs + std::max(us, bytes / kHopperBytesPerUs);
+  plan.microseconds = kHopperStartUs + std::max(us, bytes / kHopperBytesPerUs);
   return plan;
 }
 

@@ -137,9 +137,13 @@ cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspac
   CUtensorMap x;
   if (const cudaError_t error = mapActivations(p, shape, &x)) return error;
   Arguments arguments = makeArguments(p, plan, workspace, counters);
-  void* parameters[] = {&x, &arguments};
-
   const bool pair = shape.family == Family::Pair;
+  CUtensorMap out{};
+  if (!pair && arguments.outVector)
+    if (const cudaError_t error = mapOutput(p, shape, &out)) return error;
+  void* pairParameters[] = {&x, &arguments};
+  void* wholeParameters[] = {&x, &out, &arguments};
+
   cudaLaunchAttribute cluster;
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {2, 1, 1};
@@ -150,7 +154,7 @@ cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspac
   config.stream = stream;
   config.attrs = &cluster;
   config.numAttrs = pair ? 1 : 0;
-  return cudaLaunchKernelExC(&config, kernel, parameters);
+  return cudaLaunchKernelExC(&config, kernel, pair ? pairParameters : wholeParameters);
 }
 
 }  // namespace w4a16::sm90a

@@ -19,10 +19,8 @@ class Multiplier {
   static constexpr Shape kShape = R::kShape;
   static constexpr int kSlabs = 4;  // k16 steps in a chunk
   static constexpr int kFragments = kShape.batched ? 2 * kSlabs : kSlabs;
-  // Forward: the parameters of a chunk belong to the rows. Transposed: they change with every slab, and unless
-  // a whole chunk is dequantized at once they are loaded slab by slab, one ahead.
-  static constexpr bool kAhead = Transposed && !kShape.batched;
-  static constexpr int kParamSets = !Transposed ? Units : kAhead ? 2 : kSlabs;
+  // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs.
+  static constexpr int kParamSets = Transposed ? kSlabs : Units;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
   static_assert(!kShape.batched || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
 
@@ -56,9 +54,8 @@ class Multiplier {
 #pragma unroll
     for (int c = 0; c < kShape.chunks; c++) {
       if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
-#pragma unroll
-      for (int i = 0; i < (kAhead ? 1 : kParamSets); i++) loadParams(slot, c, i);
-      const uint64_t b = ptx::swizzledOperand(operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_);
+      loadParams(slot, c);
+      const uint32_t b = operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_;
       uint32_t(&words)[kSlabs] = quads[c & 1];
       if constexpr (kShape.batched) {
         ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and with c = 1 all of `previous`
@@ -72,7 +69,6 @@ class Multiplier {
       } else {
 #pragma unroll
         for (int s = 0; s < kSlabs; s++) {
-          if (kAhead && s + 1 < kSlabs) loadParams(slot, c, s + 1);
           ptx::wgmmaWait<kSlabs - 1>();  // the wgmma that read this fragment is done
           asm volatile("" : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
           dequantize(a_[s], words[s], s);
@@ -93,23 +89,24 @@ class Multiplier {
   }
 
  private:
-  __device__ __forceinline__ void multiplyAdd(const uint32_t (&a)[4], uint64_t b) {
+  __device__ __forceinline__ void multiplyAdd(const uint32_t (&a)[4], uint32_t b) {
     constexpr int kSpan = kShape.spanTokens();
 #pragma unroll
-    for (int i = 0; i < kShape.spans(); i++) ptx::Wgmma<T, kSpan>::multiplyAdd(sum + i * (kSpan / 2), a, b + i * (kSpan * 128 / 16));
+    for (int i = 0; i < kShape.spans(); i++) ptx::Wgmma<T, kSpan>::multiplyAdd(sum + i * (kSpan / 2), a, ptx::swizzledOperand(b + i * (kSpan * 128 / 16)));
   }
   // The four blocks of this warp's 16 features along the reduction.
   __device__ __forceinline__ void loadQuads(uint32_t (&quads)[kSlabs], int slot, int chunk) const {
     ptx::loadMatrix4<Transposed>(quads, quadsAt_ + slot * R::kLayout.weights + chunk * (Transposed ? 1 : kShape.rows) * layout::kTileBytes);
   }
-  // Set i. Forward: entry `warp` of runs [chunk][unit][row]; transposed: entries along the reduction of runs [row][unit][chunk].
-  __device__ __forceinline__ void loadParams(int slot, int chunk, int i) {
+  // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of runs [row][unit][chunk].
+  __device__ __forceinline__ void loadParams(int slot, int chunk) {
     constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
-    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + i * kStep;
-    params_[i % kParamSets] = entry_.load(paramsAt_ + from, midpointsAt_ + from);
+    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep);
+#pragma unroll
+    for (int i = 0; i < kParamSets; i++) params_[i] = entry_.load(paramsAt_ + from + i * kStep, midpointsAt_ + from + i * kStep);
   }
   __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
-    const LaneParams& p = params_[Transposed ? slab % kParamSets : slab * Units / kSlabs];
+    const LaneParams& p = params_[Transposed ? slab : slab * Units / kSlabs];
     a[0] = dequantizePair<T, layout::fragmentNibble(0, Transposed)>(quads, p);
     a[1] = dequantizePair<T, layout::fragmentNibble(1, Transposed)>(quads, p);
     a[2] = dequantizePair<T, layout::fragmentNibble(2, Transposed)>(quads, p);

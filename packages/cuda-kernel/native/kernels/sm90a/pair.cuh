@@ -29,14 +29,15 @@ struct Exchange {
 
   // Sources 0 .. groups−1 are the peer's groups, the rest this CTA's groups from 1 on.
   __device__ __forceinline__ void send(const float* sum) const {
+    constexpr int kStep = kSources * kPartBytes;
     const uint32_t peerBarrier = ptx::mapShared(ring.received(), rank ^ 1), ownBarrier = ptx::mapShared(ring.received(), rank);
+    const uint32_t peer = ptx::mapShared(part(0, group), rank ^ 1), own = ptx::mapShared(part(0, kShape.groups + group - 1), rank);
 #pragma unroll
     for (int u = 0; u < kOwned; u++) {
       const float* v = sum + 8 * u;  // units 2u (v[0..3]) and 2u + 1 (v[4..7])
-      ptx::storeAsync(ptx::mapShared(part(u, group), rank ^ 1), peerBarrier, rank ? v[0] : v[4], rank ? v[1] : v[5], rank ? v[2] : v[6], rank ? v[3] : v[7]);
+      ptx::storeAsync(peer + u * kStep, peerBarrier, rank ? v[0] : v[4], rank ? v[1] : v[5], rank ? v[2] : v[6], rank ? v[3] : v[7]);
       if (kShape.groups > 1 && group > 0)
-        ptx::storeAsync(ptx::mapShared(part(u, kShape.groups + group - 1), rank), ownBarrier, rank ? v[4] : v[0], rank ? v[5] : v[1], rank ? v[6] : v[2],
-                        rank ? v[7] : v[3]);
+        ptx::storeAsync(own + u * kStep, ownBarrier, rank ? v[4] : v[0], rank ? v[5] : v[1], rank ? v[6] : v[2], rank ? v[7] : v[3]);
     }
   }
 

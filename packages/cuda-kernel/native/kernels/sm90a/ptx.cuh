@@ -45,6 +45,18 @@ W4A16_DEVICE void bulkLoad(uint32_t dst, const void* src, uint32_t bytes, uint32
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(dst), "l"(src), "r"(bytes), "r"(barrier)
                : "memory");
 }
+// A box of shared memory to global memory; what lies outside of the tensor is not stored.
+W4A16_DEVICE void tensorStore(const CUtensorMap* map, uint32_t src, int c0, int c1) {
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map), "r"(src), "r"(c0), "r"(c1) : "memory");
+}
+W4A16_DEVICE void storeCommit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
+// Waits until at most `Pending` of this thread's groups of stores have yet to read their shared memory.
+template <int Pending>
+W4A16_DEVICE void storeWaitRead() {
+  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(Pending) : "memory");
+}
+// Orders this thread's writes to shared memory before the copy engine's reads.
+W4A16_DEVICE void storeFence() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 W4A16_DEVICE void tensorLoad(uint32_t dst, const CUtensorMap* map, uint32_t barrier, int c0, int c1, int c2) {
   asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(dst), "l"(map),
                "r"(barrier), "r"(c0), "r"(c1), "r"(c2)
@@ -135,10 +147,12 @@ W4A16_DEVICE void wgmmaWait() {
 }
 // A K-major operand in rows of 128 bytes with the 128-byte swizzle: groups of 8 rows are
 // 1024 bytes apart. Addresses count 16 bytes (sharedOperand()): sixteen further along the reduction is 2.
-W4A16_DEVICE uint32_t sharedOperand(uint32_t address) { return (address & 0x3FFFF) >> 4; }
+W4A16_DEVICE uint32_t sharedOperand(uint32_t address) { return (address & 0x3FFFF) >> 4 | 1u << 16; }  // with the unused stride
 W4A16_DEVICE uint64_t swizzledOperand(uint32_t operand) {
-  constexpr uint64_t kSwizzle128 = 1ull << 62, kGroupStride = 64ull << 32, kUnusedStride = 1ull << 16;
-  return static_cast<uint64_t>(operand) | kUnusedStride | kGroupStride | kSwizzle128;
+  constexpr uint32_t kSwizzle128 = 1u << 30, kGroupStride = 64;  // of the upper half: no carry ever leaves the lower one
+  uint64_t r;
+  asm("mov.b64 %0, {%1, %2};" : "=l"(r) : "r"(operand), "n"(kSwizzle128 | kGroupStride));
+  return r;
 }
 
 }  // namespace w4a16::ptx

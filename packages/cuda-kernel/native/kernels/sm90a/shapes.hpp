@@ -24,6 +24,8 @@ struct Shape {
   // One wgmma takes up to 256 tokens; beyond that, two take half each, with the same fragment.
   W4A16_HOST_DEVICE constexpr int spans() const { return tokens > 256 ? 2 : 1; }
   W4A16_HOST_DEVICE constexpr int spanTokens() const { return tokens / spans(); }
+  // Whole: tokens that are stored together.
+  W4A16_HOST_DEVICE constexpr int stagedTokens() const { return tokens % 64 == 0 ? 64 : 32; }
   W4A16_HOST_DEVICE constexpr int features() const { return 64 * rows; }
   W4A16_HOST_DEVICE constexpr int warpgroups() const { return rows * groups; }
   W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
@@ -43,14 +45,15 @@ constexpr Shape kShapes[] = {
     {Family::Pair, 192, 2, 1, 1, false},   // 8
     {Family::Pair, 224, 2, 1, 1, false},   // 9
     {Family::Pair, 256, 2, 1, 1, false},   // 10
-    {Family::Whole, 64, 2, 1, 1, false},   // 11
-    {Family::Whole, 128, 2, 1, 1, false},  // 12
-    {Family::Whole, 160, 2, 1, 1, false},  // 13
-    {Family::Whole, 192, 2, 1, 1, false},  // 14
-    {Family::Whole, 224, 2, 1, 1, false},  // 15
-    {Family::Whole, 256, 2, 1, 1, false},  // 16
-    {Family::Whole, 288, 2, 1, 1, false},  // 17
-    {Family::Whole, 320, 2, 1, 1, false},  // 18
+    {Family::Whole, 32, 2, 1, 2, true},    // 11
+    {Family::Whole, 64, 2, 1, 2, true},    // 12
+    {Family::Whole, 128, 2, 1, 1, false},  // 13
+    {Family::Whole, 160, 2, 1, 1, false},  // 14
+    {Family::Whole, 192, 2, 1, 1, false},  // 15
+    {Family::Whole, 224, 2, 1, 1, false},  // 16
+    {Family::Whole, 256, 2, 1, 1, false},  // 17
+    {Family::Whole, 288, 2, 1, 1, false},  // 18
+    {Family::Whole, 320, 2, 1, 1, false},  // 19
 };
 constexpr int kShapeCount = sizeof(kShapes) / sizeof(kShapes[0]);
 
@@ -75,19 +78,18 @@ struct SharedLayout {
         weights(s.chunks * s.rows * layout::kTileBytes),
         params(s.chunks * s.rows * units * kRunBytes),
         stages(0), weightsAt(0), paramsAt(0), extraAt(0), barriersAt(0), total(0) {
-    const int fit = (kLimit - kAlignment - kBarrierBytes - extraBytes(s)) / (x + weights + params);
+    const int fit = (kLimit - kAlignment - kBarrierBytes - 1024 - extraBytes(s)) / (x + weights + params);
     stages = (fit < kMaxStages ? fit : kMaxStages) / s.groups * s.groups;  // a slot always serves the same group
     weightsAt = stages * x;
     paramsAt = weightsAt + stages * weights;
-    extraAt = roundUp(paramsAt + stages * params, 128);
+    extraAt = roundUp(paramsAt + stages * params, 1024);  // staging is swizzled like the activations
     barriersAt = extraAt + extraBytes(s);
     total = barriersAt + kBarrierBytes + kAlignment;
   }
-  // Whole: two staging buffers of 32 tokens a warpgroup. Pair: the partial sums that arrive.
+  // Whole: two staging buffers a warpgroup. Pair: the partial sums that arrive.
   static constexpr int extraBytes(const Shape& s) {
-    return s.family == Family::Whole ? s.rows * 2 * kStagingBytes : s.rows * (s.tokens / 16) * (2 * s.groups - 1) * 2048;
+    return s.family == Family::Whole ? s.rows * 2 * s.stagedTokens() * 128 : s.rows * (s.tokens / 16) * (2 * s.groups - 1) * 2048;
   }
-  static constexpr int kStagingTokens = 32, kStagingBytes = kStagingTokens * 128;
   static constexpr int kLimit = 227 * 1024, kAlignment = 1024, kBarrierBytes = 256, kMaxStages = 12;
 };
 

@@ -1,4 +1,4 @@
-// The tensor map of a product's activations, for the copy engine.
+// The tensor maps of a product's activations and output, for the copy engine.
 #pragma once
 #include <cuda.h>
 #include <cuda_runtime_api.h>
@@ -16,5 +16,8 @@ int activationRows(const FusedProblem& problem, const Shape& shape);
 
 // Elements outside of x arrive as zeros.
 cudaError_t mapActivations(const FusedProblem& problem, const Shape& shape, CUtensorMap* map);
+
+// The output of a Whole shape, in boxes of 64 features by stagedTokens().
+cudaError_t mapOutput(const FusedProblem& problem, const Shape& shape, CUtensorMap* map);
 
 }  // namespace w4a16::sm90a

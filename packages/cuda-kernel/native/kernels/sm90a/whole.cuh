@@ -64,41 +64,42 @@ struct Partials {
   }
 };
 
-// A warpgroup's 64 features × all tokens of the tile, through two staging buffers of 32 tokens.
+// A warpgroup's 64 features × all tokens of the tile, through two staging buffers: the copy engine stores one, and
+// ends at the edges, while the other is filled, and the last while the next tile is multiplied.
 template <typename T, int ShapeIndex>
-W4A16_DEVICE void storeTile(const Arguments& args, uint32_t staging, const float* sum, int firstToken, int firstFeature, int warpgroup, int thread) {
-  constexpr int kTokens = kShapes[ShapeIndex].tokens, kStaged = SharedLayout::kStagingTokens;
-  static_assert(kTokens % kStaged == 0, "whole staging buffers");
+W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint32_t staging, const float* sum, int firstToken, int firstFeature, int warpgroup, int thread) {
+  constexpr int kTokens = kShapes[ShapeIndex].tokens, kStaged = kShapes[ShapeIndex].stagedTokens();
   const int warp = thread >> 5, lane = thread & 31;
-  if (!storesVectors(args, firstFeature)) {
+  if (!args.outVector) {
     const int feature = firstFeature + warp * 16 + lane / 4;
 #pragma unroll
     for (int i = 0; i < kTokens / 2; i++) storeElement<T>(args, firstToken + i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, sum[i]);
     return;
   }
-  const uint32_t to = staging + stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
-  const uint32_t from = staging + stagingOffset(thread / 8, thread % 8);
-  int token = firstToken + thread / 8;
-  T* out = static_cast<T*>(args.out) + token * args.outStride + firstFeature + thread % 8 * 8;
+  const uint32_t to = stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
 #pragma unroll
   for (int c = 0; c < kTokens / kStaged; c++) {
-    // One barrier a buffer is enough: a buffer is written again two barriers after it was read.
-    const uint32_t buffer = (c & 1) * SharedLayout::kStagingBytes;
+    const uint32_t buffer = staging + (c & 1) * (kStaged * 128);
+    if (thread == 0) ptx::storeWaitRead<1>();
+    ptx::namedBarrier(1 + warpgroup, 128);
 #pragma unroll
     for (int j = 0; j < kStaged / 16; j++) {
       const float* v = sum + c * (kStaged / 2) + j * 8;
-      ptx::storeMatrix4Transposed(to + buffer + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
+      ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
     }
+    ptx::storeFence();
     ptx::namedBarrier(1 + warpgroup, 128);
-#pragma unroll
-    for (int row = 0; row < kStaged; row += 16, token += 16, out += 16 * args.outStride)
-      if (token < args.tokens) *reinterpret_cast<uint4*>(out) = ptx::loadShared16(from + buffer + row * 128);
+    if (thread == 0) {
+      ptx::tensorStore(out, buffer, firstFeature, firstToken + c * kStaged);
+      ptx::storeCommit();
+    }
   }
-  if constexpr (kTokens / kStaged % 2 != 0) ptx::namedBarrier(1 + warpgroup, 128);  // the next tile starts with the same buffer
+  // An odd number of buffers: the next tile starts with the one in use.
+  if (kTokens / kStaged % 2 != 0 && thread == 0) ptx::storeWaitRead<0>();
 }
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
-__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out, const __grid_constant__ Arguments args) {
   using R = Ring<ShapeIndex, Units>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
@@ -171,8 +172,9 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
       tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
       const int firstFeature = (across * kShape.rows + warpgroup) * 64;
       scaleAndBias(args, multiplier.sum, firstFeature + (thread >> 5) * 16 + lane / 4);
-      storeTile<T, ShapeIndex>(args, ring.extra() + warpgroup * (2 * SharedLayout::kStagingBytes), multiplier.sum, firstToken, firstFeature, warpgroup, thread);
+      storeTile<T, ShapeIndex>(args, &out, ring.extra() + warpgroup * (2 * kShape.stagedTokens() * 128), multiplier.sum, firstToken, firstFeature, warpgroup, thread);
     }
+    if (thread == 0) ptx::storeWaitRead<0>();  // shared memory must outlive the stores
   }
 }
 
