@@ -14,7 +14,7 @@ using sm90a::Plan;
 Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors) {
   Plan plan = sm90a::makePlan(p, shape, parts, multiprocessors);
   const sm90a::Shape& s = kShapes[shape];
-  const HopperCost& cost = kHopperCosts[shape];
+  const HopperCost& cost = kHopperCosts[shape][p.transposed];
   const int64_t features = p.transposed ? p.K : p.N, reduction = p.transposed ? p.N : p.K;
   const float chunks = static_cast<float>(ceilDiv<int64_t>(reduction, 64));
   float us;
