@@ -48,8 +48,8 @@ struct RingPosition {
   }
 };
 
-// Filling the ring: three warps of the loading warpgroup, one thread of each, issue the copies of a stage: one
-// the activations, one the weights, one the parameters. (One thread for all of them, or one lane a copy, which
+// Filling the ring: three or four warps of the loading warpgroup, one thread of each, issue the copies of a stage:
+// one the activations, one the weights, the rest the parameters. (One thread for all of them, or one lane a copy, which
 // the compiler turns into a loop over lanes, cannot keep up with the tensor cores.)
 //
 // Features past the edge are not loaded: their sums are not stored. A stage past the end of the reduction
@@ -60,7 +60,8 @@ class Loader {
   static constexpr Shape kShape = R::kShape;
 
  public:
-  static constexpr int kWarps = 3;
+  // Transposed, each 64 features have parameters of their own: two copies a stage from one thread would be too slow.
+  static constexpr int kWarps = Transposed && kShape.rows == 2 ? 4 : 3;
 
   // `role`: the warp's index in the loading warpgroup.
   __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x, int role) : ring_(ring), args_(args), x_(x), role_(role) {}
@@ -69,6 +70,12 @@ class Loader {
     firstToken_ = firstToken;
     feature_ = across * kShape.rows;
     present_ = min(kShape.rows, args_.featureTiles - feature_);
+    if constexpr (Transposed) {  // these change with the tile only
+#pragma unroll
+      for (int r = 0; r < kShape.rows; r++) weightsFrom_[r] = args_.packed + (feature_ + r) * (args_.tilesN * static_cast<int64_t>(layout::kTileBytes));
+#pragma unroll
+      for (int u = 0; u < Units; u++) paramsFrom_[u] = paramRow((feature_ + role_ - 2) * Units + u);
+    }
   }
 
   // Fills `slot`, which is free, with stage `stage` of the reduction.
@@ -102,30 +109,33 @@ class Loader {
   }
   // Forward: super-tiles that are neighbours along the features lie side by side. Transposed: along the reduction.
   __device__ __forceinline__ void loadWeights(uint32_t full, uint32_t to, int first) const {
-    const int64_t pitch = static_cast<int64_t>(args_.tilesN) * layout::kTileBytes;
     if constexpr (Transposed) {
 #pragma unroll
       for (int r = 0; r < kShape.rows; r++)
-        if (r < present_) loadAlong(full, to + r * (kShape.chunks * layout::kTileBytes), args_.packed + (feature_ + r) * pitch, layout::kTileBytes, first);
+        if (r < present_) loadAlong(full, to + r * (kShape.chunks * layout::kTileBytes), weightsFrom_[r], layout::kTileBytes, first);
     } else {
       const uint8_t* from = args_.packed + feature_ * static_cast<int64_t>(layout::kTileBytes);
 #pragma unroll
       for (int c = 0; c < kShape.chunks; c++)
-        ptx::bulkLoad(to + c * (kShape.rows * layout::kTileBytes), from + along(first + c) * pitch, present_ * layout::kTileBytes, full);
+        ptx::bulkLoad(to + c * (kShape.rows * layout::kTileBytes), from + along(first + c) * (args_.tilesN * static_cast<int64_t>(layout::kTileBytes)),
+                      present_ * layout::kTileBytes, full);
     }
   }
   __device__ __forceinline__ void loadParams(uint32_t full, uint32_t to, int first) const {
+    if constexpr (Transposed) {
+      const int row = role_ - 2;
+      if (row >= present_) return;
 #pragma unroll
-    for (int i = 0; i < (Transposed ? kShape.rows : kShape.chunks); i++) {
-      if (Transposed && i >= present_) break;
+      for (int u = 0; u < Units; u++) loadAlong(full, to + (row * Units + u) * (kShape.chunks * kRunBytes), paramsFrom_[u], kRunBytes, first);
+    } else {
 #pragma unroll
-      for (int u = 0; u < Units; u++) {
-        const int group = static_cast<int>(args_.group.divide((Transposed ? feature_ + i : along(first + i)) * Units + u));
-        const uint8_t* from = args_.params + min(group, args_.paramRows - 1) * args_.paramRowBytes;
-        if constexpr (Transposed) loadAlong(full, to + (i * Units + u) * (kShape.chunks * kRunBytes), from, kRunBytes, first);
-        else ptx::bulkLoad(to + (i * Units + u) * (kShape.rows * kRunBytes), from + feature_ * kRunBytes, present_ * kRunBytes, full);
-      }
+      for (int i = 0; i < kShape.chunks * Units; i++)
+        ptx::bulkLoad(to + i * (kShape.rows * kRunBytes), paramRow(along(first + i / Units) * Units + i % Units) + feature_ * kRunBytes, present_ * kRunBytes, full);
     }
+  }
+  // The table's row of a unit (64 / Units of K).
+  __device__ __forceinline__ const uint8_t* paramRow(int unit) const {
+    return args_.params + min(static_cast<int>(args_.group.divide(unit)), args_.paramRows - 1) * args_.paramRowBytes;
   }
   // A stage of what lies side by side along the reduction, `bytes` to 64.
   __device__ __forceinline__ void loadAlong(uint32_t full, uint32_t to, const uint8_t* from, int bytes, int first) const {
@@ -142,6 +152,8 @@ class Loader {
   const CUtensorMap* x_;
   const int role_;
   int firstToken_ = 0, feature_ = 0, present_ = 0;
+  const uint8_t* weightsFrom_[kShape.rows];  // transposed: of the reduction's start
+  const uint8_t* paramsFrom_[Units];
 };
 
 }  // namespace w4a16::sm90a
