@@ -16,7 +16,7 @@ export function ptxasReport(architecture = process.env.W4A16_CUDA_ARCHITECTURES 
   mkdirSync(out, { recursive: true });
   const lines = [];
   const spilling = [];
-  for (const source of sources()) {
+  for (const source of sources(number)) {
     const args = ["-std=c++17", "-O3", "--expt-relaxed-constexpr", "-Xptxas", "-v", "-cubin"];
     const target = `-gencode=arch=compute_${number},code=sm_${number}`;
     const { status, stderr } = spawnSync(
@@ -33,10 +33,11 @@ export function ptxasReport(architecture = process.env.W4A16_CUDA_ARCHITECTURES 
   return { lines, spilling };
 }
 
-function sources() {
+// The Hopper kernels' instructions exist for sm_90a only.
+function sources(number) {
   const kernels = join(root, "native", "kernels");
   return readdirSync(kernels, { recursive: true })
-    .filter((file) => file.endsWith(".cu"))
+    .filter((file) => file.endsWith(".cu") && (number === "90a" || !file.startsWith("sm90a")))
     .map((file) => join(kernels, file));
 }
 

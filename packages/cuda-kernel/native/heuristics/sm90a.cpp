@@ -1,0 +1,67 @@
+#include "sm90a.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "sm90a_costs.hpp"
+
+namespace w4a16::heuristics {
+
+using sm90a::Family;
+using sm90a::kShapes;
+using sm90a::Plan;
+
+Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors) {
+  Plan plan = sm90a::makePlan(p, shape, parts, multiprocessors);
+  const sm90a::Shape& s = kShapes[shape];
+  const HopperCost& cost = kHopperCosts[shape][p.transposed];
+  const int64_t features = p.transposed ? p.K : p.N, reduction = p.transposed ? p.N : p.K;
+  const float chunks = static_cast<float>(ceilDiv<int64_t>(reduction, 64));
+  float us;
+  if (s.family == Family::Pair) {
+    const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens), atOnce = multiprocessors / 2;
+    const float waves = s.tokens <= kHopperLoadingTokens ? std::max(1.f, static_cast<float>(tiles) / atOnce) : static_cast<float>(ceilDiv(tiles, atOnce));
+    us = waves * (chunks / 2 * cost.chunkNs / 1000 + cost.tileUs);
+  } else {
+    const sm90a::Schedule& d = plan.schedule;
+    const float tileUs = chunks * cost.chunkNs / 1000 + cost.tileUs;
+    us = static_cast<float>(ceilDiv(d.direct, d.ctas)) * tileUs;
+    if (d.parts > 1) us += static_cast<float>(d.firstPart) / d.stages * tileUs + kHopperPartUs * d.parts;
+  }
+  const float bytes = 0.54f * p.N * p.K + 2.f * p.M * (reduction + features);
+  plan.microseconds = kHopperStartUs + std::max(us, bytes / kHopperBytesPerUs);
+  return plan;
+}
+
+namespace {
+
+// The cheapest plan of any shape but `except`.
+Plan cheapest(const FusedProblem& p, int multiprocessors, int except) {
+  Plan best{};
+  for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
+    if (shape == except) continue;
+    for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
+      const Plan plan = estimated(p, shape, parts, multiprocessors);
+      if (best.microseconds == 0.f || plan.microseconds < best.microseconds) best = plan;
+    }
+  }
+  return best;
+}
+
+std::string withEstimate(const Plan& plan) {
+  char us[32];
+  std::snprintf(us, sizeof us, " (%.1f us)", plan.microseconds);
+  return sm90a::nameOf(plan) + us;
+}
+
+}  // namespace
+
+Plan chooseHopper(const FusedProblem& p, int multiprocessors) { return cheapest(p, multiprocessors, -1); }
+
+std::string explainHopper(const FusedProblem& p, int multiprocessors) {
+  if (const char* reason = sm90a::unsupported(p)) return std::string("not a Hopper kernel: ") + reason;
+  const Plan best = chooseHopper(p, multiprocessors);
+  return withEstimate(best) + ", the cheapest by the model; next " + withEstimate(cheapest(p, multiprocessors, best.shape));
+}
+
+}  // namespace w4a16::heuristics

@@ -1,0 +1,126 @@
+// The inner loop of one warpgroup: 64 features of the tile. Packed codes come by ldmatrix, are
+// dequantized in registers and are wgmma's A operand; activations in shared memory are its B operand.
+//
+// The tensor cores work while the next fragments are dequantized: a fragment's registers are written
+// again only after the wgmma that reads them is done.
+#pragma once
+#include "../common/dequantize.cuh"
+#include "ring.cuh"
+#include "wgmma.cuh"
+
+namespace w4a16::sm90a {
+
+// 384 threads start with 168 registers each: 128 · 40 + 256 · 232 is as many.
+constexpr int kLoaderRegisters = 40, kMultiplierRegisters = 232;
+
+template <typename T, int ShapeIndex, int Units, bool Transposed>
+class Multiplier {
+  using R = Ring<ShapeIndex, Units>;
+  static constexpr Shape kShape = R::kShape;
+  static constexpr int kSlabs = 4;  // k16 steps in a chunk
+  static constexpr int kFragments = kShape.batched ? 2 * kSlabs : kSlabs;
+  // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs.
+  static constexpr int kParamSets = Transposed ? kSlabs : Units;
+  static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
+  static_assert(!kShape.batched || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
+
+ public:
+  static constexpr int kSums = kShape.tokens / 2;
+  // sum[4j + i]: token 8j + 2·(lane % 4) + i % 2, feature 16·warp + lane / 4 + 8·(i / 2)
+  float sum[kSums];
+
+  // `row`: which 64 features of the tile; `warp`: which 16 of them.
+  __device__ __forceinline__ Multiplier(const R& ring, const Arguments& args, int row, int warp, int lane)
+      : ring_(ring),
+        lane_(ptx::held(lane)),
+        quadsAt_(ptx::held(ring.weights(0) + row * (Transposed ? kShape.chunks : 1) * layout::kTileBytes +
+                           (Transposed ? ((lane >> 3) * 4 + warp) * layout::kBlockBytes + (lane & 7) * 16 : warp * (4 * layout::kBlockBytes) + lane * 16))),
+        operandAt_(ptx::held(ptx::sharedOperand(ring.x(0)))),
+        chunkPitch_(args.xRows * (128 / 16)),
+        entry_(lane),
+        paramsAt_(ptx::held(ring.params(0) + LaneEntry<T, Transposed>::t(lane) * 16 +
+                            (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes : row * kRunBytes + warp * layout::kEntryBytes))),
+        midpointsAt_(ptx::held(paramsAt_ + layout::kEntryMidpoints - LaneEntry<T, Transposed>::t(lane) * 12)) {}
+
+  __device__ __forceinline__ void clear() {
+#pragma unroll
+    for (int i = 0; i < kSums; i++) sum[i] = 0.f;
+  }
+
+  // Multiplies the stage in `slot`, and releases `previous` (or nothing, if negative) once its last wgmma is done.
+  __device__ __forceinline__ void stage(int slot, int previous) {
+    uint32_t quads[2][kSlabs];
+    loadQuads(quads[0], slot, 0);
+#pragma unroll
+    for (int c = 0; c < kShape.chunks; c++) {
+      if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
+      loadParams(slot, c);
+      const uint32_t b = operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_;
+      uint32_t(&words)[kSlabs] = quads[c & 1];
+      if constexpr (kShape.batched) {
+        ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and with c = 1 all of `previous`
+        if (c == 1 && previous >= 0) ring_.release(previous, lane_);
+#pragma unroll
+        for (int s = 0; s < kSlabs; s++) dequantize(a_[(c & 1) * kSlabs + s], words[s], s);
+        ptx::wgmmaFence();
+#pragma unroll
+        for (int s = 0; s < kSlabs; s++) multiplyAdd(a_[(c & 1) * kSlabs + s], b + s * 2);
+        ptx::wgmmaCommit();
+      } else {
+#pragma unroll
+        for (int s = 0; s < kSlabs; s++) {
+          ptx::wgmmaWait<kSlabs - 1>();  // the wgmma that read this fragment is done
+          asm volatile("" : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
+          dequantize(a_[s], words[s], s);
+          ptx::wgmmaFence();
+          multiplyAdd(a_[s], b + s * 2);
+          ptx::wgmmaCommit();
+          if (c == 0 && s == kSlabs - 1 && previous >= 0) ring_.release(previous, lane_);
+        }
+      }
+    }
+  }
+
+  // Afterwards `sum` may be read.
+  __device__ __forceinline__ void finish() {
+    ptx::wgmmaWait<0>();
+#pragma unroll
+    for (int i = 0; i < kSums; i++) asm volatile("" : "+f"(sum[i])::"memory");
+  }
+
+ private:
+  __device__ __forceinline__ void multiplyAdd(const uint32_t (&a)[4], uint32_t b) {
+    constexpr int kSpan = kShape.spanTokens();
+#pragma unroll
+    for (int i = 0; i < kShape.spans(); i++) ptx::Wgmma<T, kSpan>::multiplyAdd(sum + i * (kSpan / 2), a, ptx::swizzledOperand(b + i * (kSpan * 128 / 16)));
+  }
+  // The four blocks of this warp's 16 features along the reduction.
+  __device__ __forceinline__ void loadQuads(uint32_t (&quads)[kSlabs], int slot, int chunk) const {
+    ptx::loadMatrix4<Transposed>(quads, quadsAt_ + slot * R::kLayout.weights + chunk * (Transposed ? 1 : kShape.rows) * layout::kTileBytes);
+  }
+  // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of runs [row][unit][chunk].
+  __device__ __forceinline__ void loadParams(int slot, int chunk) {
+    constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
+    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep);
+#pragma unroll
+    for (int i = 0; i < kParamSets; i++) params_[i] = entry_.load(paramsAt_ + from + i * kStep, midpointsAt_ + from + i * kStep);
+  }
+  __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
+    const LaneParams& p = params_[Transposed ? slab : slab * Units / kSlabs];
+    a[0] = dequantizePair<T, layout::fragmentNibble(0, Transposed)>(quads, p);
+    a[1] = dequantizePair<T, layout::fragmentNibble(1, Transposed)>(quads, p);
+    a[2] = dequantizePair<T, layout::fragmentNibble(2, Transposed)>(quads, p);
+    a[3] = dequantizePair<T, layout::fragmentNibble(3, Transposed)>(quads, p);
+  }
+
+  const R& ring_;
+  const int lane_;
+  const uint32_t quadsAt_, operandAt_;  // of slot 0, this lane's
+  const uint32_t chunkPitch_;           // between chunks of activations, as an operand's address counts
+  const LaneEntry<T, Transposed> entry_;
+  const uint32_t paramsAt_, midpointsAt_;
+  uint32_t a_[kFragments][4];
+  LaneParams params_[kParamSets];
+};
+
+}  // namespace w4a16::sm90a

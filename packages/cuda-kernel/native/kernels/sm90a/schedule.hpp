@@ -1,0 +1,62 @@
+// Which parts of which output tiles a persistent CTA computes (Family::Whole).
+//
+// Tiles are dealt out whole, wave by wave. If the last wave leaves at least half of the CTAs idle, its
+// tiles may be cut into `parts` along the reduction, one part a CTA: the tail. All CTAs of a tail
+// start together and those with the same part read the same activations and weights at the same time,
+// which L2 serves once; equal runs across tile borders ("stream-K") lose that, and measured slower.
+//
+// Part 0 starts the tile, adds the partial tiles that the others leave in the workspace, in a fixed
+// order, and stores. It is a little longer, so that the others are done when it wants their sums.
+// The others are CTAs with lower indices, which were started before it, and they wait for nobody:
+// nothing depends on all CTAs being resident at once.
+#pragma once
+#include "../../layout/host_device.hpp"
+
+namespace w4a16::sm90a {
+
+struct Schedule {
+  int tiles = 0;        // output tiles
+  int stages = 0;       // of the reduction, to a tile
+  int ctas = 0;
+  int direct = 0;       // tiles dealt out whole; the rest is the tail
+  int parts = 1;        // CTAs to a tile of the tail
+  int firstPart = 0;    // stages of part 0
+
+  W4A16_HOST_DEVICE int tail() const { return tiles - direct; }
+  // Part p is stages [partBegin(p), partBegin(p + 1)).
+  W4A16_HOST_DEVICE int partBegin(int p) const { return p == 0 ? 0 : firstPart + (stages - firstPart) * (p - 1) / (parts - 1); }
+  // The CTA of a part: parts in falling order, tile after tile in each.
+  W4A16_HOST_DEVICE int ctaOf(int tile, int part) const { return (parts - 1 - part) * tail() + (tile - direct); }
+};
+
+struct Piece {
+  int tile;
+  int part;        // 0: this CTA stores the tile
+  int begin, end;  // stages
+};
+
+// The pieces of one CTA, in order; at most one is of the tail, the last.
+class Pieces {
+ public:
+  W4A16_HOST_DEVICE Pieces(const Schedule& schedule, int cta) : s_(schedule), cta_(cta), tile_(cta) {}
+
+  W4A16_HOST_DEVICE bool next(Piece& piece) {
+    if (tile_ < s_.direct) {
+      piece = {tile_, 0, 0, s_.stages};
+      tile_ += s_.ctas;
+      return true;
+    }
+    if (cta_ >= s_.tail() * s_.parts || tile_ == kDone) return false;
+    const int part = s_.parts - 1 - cta_ / s_.tail();
+    piece = {s_.direct + cta_ % s_.tail(), part, s_.partBegin(part), s_.partBegin(part + 1)};
+    tile_ = kDone;
+    return true;
+  }
+
+ private:
+  static constexpr int kDone = 0x7FFFFFFF;
+  const Schedule& s_;
+  int cta_, tile_;
+};
+
+}  // namespace w4a16::sm90a

@@ -1,0 +1,181 @@
+// Family::Whole. Persistent CTAs compute whole output tiles, and perhaps parts of the last ones
+// (schedule.hpp). The loading warps run ahead into the next tile while a tile is stored.
+#pragma once
+#include "multiply.cuh"
+#include "output.cuh"
+
+namespace w4a16::sm90a {
+
+// Output tiles are visited in bands of kBand token tiles, features outermost within a band: CTAs
+// that run together then share activations as well as weights in L2.
+constexpr int kBand = 8;
+W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile, int& across, int& firstToken) {
+  const int down = ceilDiv(args.tokens, tokensPerTile);
+  const int band = tile / (kBand * args.tilesAcross), inBand = tile - band * (kBand * args.tilesAcross);
+  const int height = min(kBand, down - band * kBand);
+  across = inBand / height;
+  firstToken = (band * kBand + inBand % height) * tokensPerTile;
+}
+
+// Partial tiles of a tail: one slot a CTA, a float4 a thread and unit of 8 tokens, and one flag a warpgroup.
+template <int ShapeIndex>
+struct Partials {
+  static constexpr Shape kShape = kShapes[ShapeIndex];
+  static constexpr int kUnits = kShape.tokens / 8;
+  static constexpr int kFloats = kShape.features() * kShape.tokens;  // a slot
+
+  const Arguments& args;
+  const int warpgroup, thread;
+
+  __device__ __forceinline__ float4* slot(int cta) const {
+    return reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(cta) * kFloats) + warpgroup * (kUnits * 128) + thread;
+  }
+  __device__ __forceinline__ uint32_t* flag(int cta) const { return args.counters + cta * kShape.rows + warpgroup; }
+
+  __device__ __forceinline__ void leave(const float* sum) const {
+    float4* const out = slot(blockIdx.x);
+#pragma unroll
+    for (int u = 0; u < kUnits; u++) __stcg(out + u * 128, make_float4(sum[4 * u], sum[4 * u + 1], sum[4 * u + 2], sum[4 * u + 3]));
+    __threadfence();
+    ptx::namedBarrier(1 + warpgroup, 128);
+    if (thread == 0) ptx::storeRelease(flag(blockIdx.x), 1);
+  }
+  // Waits until the other parts of `tile` are there.
+  __device__ __forceinline__ void await(int tile) const {
+    if (thread == 0)
+      for (int part = 1; part < args.schedule.parts; part++) {
+        uint32_t* const other = flag(args.schedule.ctaOf(tile, part));
+        while (ptx::loadAcquire(other) == 0) {}
+        *other = 0;  // as the next launch wants it
+      }
+    ptx::namedBarrier(1 + warpgroup, 128);
+  }
+  // Adds the other parts, one after the other.
+  __device__ __forceinline__ void add(int tile, float* sum) const {
+#pragma unroll 1
+    for (int part = 1; part < args.schedule.parts; part++) {
+      const float4* const in = slot(args.schedule.ctaOf(tile, part));
+#pragma unroll
+      for (int u = 0; u < kUnits; u++) {
+        const float4 p = ptx::loadCoherentFloat4(in + u * 128);
+        sum[4 * u] += p.x, sum[4 * u + 1] += p.y, sum[4 * u + 2] += p.z, sum[4 * u + 3] += p.w;
+      }
+    }
+  }
+};
+
+// A warpgroup's 64 features × all tokens of the tile, through two staging buffers: the copy engine stores one, and
+// ends at the edges, while the other is filled, and the last while the next tile is multiplied.
+template <typename T, int ShapeIndex>
+W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint32_t staging, const float* sum, int firstToken, int firstFeature, int warpgroup, int thread) {
+  constexpr int kTokens = kShapes[ShapeIndex].tokens, kStaged = kShapes[ShapeIndex].stagedTokens();
+  const int warp = thread >> 5, lane = thread & 31;
+  if (!args.outVector) {
+    const int feature = firstFeature + warp * 16 + lane / 4;
+#pragma unroll
+    for (int i = 0; i < kTokens / 2; i++) storeElement<T>(args, firstToken + i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, sum[i]);
+    return;
+  }
+  const uint32_t to = stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
+#pragma unroll
+  for (int c = 0; c < kTokens / kStaged; c++) {
+    const uint32_t buffer = staging + (c & 1) * (kStaged * 128);
+    if (thread == 0) ptx::storeWaitRead<1>();
+    ptx::namedBarrier(1 + warpgroup, 128);
+#pragma unroll
+    for (int j = 0; j < kStaged / 16; j++) {
+      const float* v = sum + c * (kStaged / 2) + j * 8;
+      ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
+    }
+    ptx::storeFence();
+    ptx::namedBarrier(1 + warpgroup, 128);
+    if (thread == 0) {
+      ptx::tensorStore(out, buffer, firstFeature, firstToken + c * kStaged);
+      ptx::storeCommit();
+    }
+  }
+  // An odd number of buffers: the next tile starts with the one in use.
+  if (kTokens / kStaged % 2 != 0 && thread == 0) ptx::storeWaitRead<0>();
+}
+
+template <typename T, int ShapeIndex, int Units, bool Transposed>
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out, const __grid_constant__ Arguments args) {
+  using R = Ring<ShapeIndex, Units>;
+  constexpr Shape kShape = R::kShape;
+  constexpr int kConsumers = kShape.warpgroups() * 128;
+  constexpr int kStages = R::kLayout.stages;
+  static_assert(kShape.groups == 1, "one group takes every stage");
+  enum { kLoaderBarrier = 13, kStartBarrier = 15 };
+  extern __shared__ uint8_t shared[];
+  const R ring{ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
+
+  const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);
+  const int lane = ptx::held(threadIdx.x & 31);
+  if (warpgroup == kShape.rows) {
+    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
+    using L = Loader<ShapeIndex, Units, Transposed>;
+    const int role = (threadIdx.x >> 5) - kConsumers / 32;
+    if (threadIdx.x == kConsumers) {
+      ring.initBarriers();
+      ptx::barrierInitFence();
+    }
+    __syncwarp();
+    if (role < L::kWarps) {
+      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
+      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
+      if (lane == 0) {
+        L loader(ring, args, &x, role);
+        Pieces pieces(args.schedule, blockIdx.x);
+        Piece piece;
+        RingPosition<kStages> at;
+        while (pieces.next(piece)) {
+          int across, firstToken;
+          tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
+          loader.aim(across, firstToken);
+          for (int stage = piece.begin; stage < piece.end; stage++) {
+            ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
+            loader.load(at.slot, stage);
+            at.advance();
+          }
+        }
+      }
+    }
+  } else {
+    if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
+    const int thread = ptx::held(threadIdx.x & 127);
+    const Partials<ShapeIndex> partials{args, warpgroup, thread};
+    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, warpgroup, thread >> 5, lane);
+    ptx::namedBarrier(kStartBarrier, kConsumers + 32);
+    Pieces pieces(args.schedule, blockIdx.x);
+    Piece piece;
+    RingPosition<kStages> at;
+    while (pieces.next(piece)) {
+      int previous = -1;
+      multiplier.clear();
+      for (int stage = piece.begin; stage < piece.end; stage++) {
+        ptx::barrierWait(ring.full(at.slot), at.phase);
+        multiplier.stage(at.slot, previous);
+        previous = at.slot;
+        at.advance();
+      }
+      multiplier.finish();
+      ring.release(previous, lane);
+      if (piece.part > 0) {
+        partials.leave(multiplier.sum);
+        break;
+      }
+      if (piece.end < args.schedule.stages) {
+        partials.await(piece.tile);
+        partials.add(piece.tile, multiplier.sum);
+      }
+      int across, firstToken;
+      tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
+      const int firstFeature = (across * kShape.rows + warpgroup) * 64;
+      scaleAndBias(args, multiplier.sum, firstFeature + (thread >> 5) * 16 + lane / 4);
+      storeTile<T, ShapeIndex>(args, &out, ring.extra() + warpgroup * (2 * kShape.stagedTokens() * 128), multiplier.sum, firstToken, firstFeature, warpgroup, thread);
+    }
+    if (thread == 0) ptx::storeWaitRead<0>();  // shared memory must outlive the stores
+  }
+}
+
+}  // namespace w4a16::sm90a
