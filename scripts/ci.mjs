@@ -36,6 +36,7 @@ for (const name of publicPackages()) {
     "--quiet",
   );
 }
+check("figures in the README", "node", "packages/bench/scripts/render-readme.mjs", "--check");
 check("API documentation", "npm", "run", "--silent", "docs");
 check("the main job", "npm", "--silent", "start");
 // CI machines are shared: this finds what broke, `npm run perf` on a quiet one judges.
