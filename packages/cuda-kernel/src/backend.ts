@@ -9,10 +9,16 @@ import {
 import { loadAddon } from "./addon.js";
 import { availability, type CudaAvailability, describe, isSupported } from "./availability.js";
 import { CudaDevice } from "./device.js";
+import { type KernelPreference, PREFERENCE } from "./native.js";
 
 export interface CudaOptions {
   /** Which GPU, as `cudaDevices()` numbers them. Default: the first that is supported. */
   readonly device?: number | undefined;
+  /**
+   * Which kernel multiplies 16-bit activations: `"portable"`, or `"hopper"` wherever it takes the
+   * product. Default: the environment variable W4A16_CUDA_KERNEL, else the one expected to be faster.
+   */
+  readonly kernel?: KernelPreference | undefined;
 }
 
 export interface CudaBackend extends Backend<CudaOptions> {
@@ -25,7 +31,8 @@ export const cuda: CudaBackend = {
   name: "cuda",
   availability,
   open: async (options = {}) => {
-    requireOptions("options", options, ["device"]);
+    requireOptions("options", options, ["device", "kernel"]);
+    const kernel = requireKernel(options.kernel);
     requireAvailable("cuda", availability());
     const { addon } = loadAddon();
     const { devices } = addon!.probe();
@@ -43,6 +50,24 @@ export const cuda: CudaBackend = {
         fix: "Pass the ordinal of a supported GPU; cudaDevices() lists them.",
       });
     }
-    return new CudaDevice(addon!, info);
+    return new CudaDevice(addon!, info, kernel);
   },
 };
+
+/** The kernel that the option, or else the environment, asks for. */
+function requireKernel(option: unknown): KernelPreference | undefined {
+  const [subject, value] =
+    option === undefined
+      ? ["W4A16_CUDA_KERNEL", process.env.W4A16_CUDA_KERNEL || undefined]
+      : ["kernel", option];
+  if (value === undefined) return undefined;
+  if (typeof value === "string" && Object.hasOwn(PREFERENCE, value))
+    return value as KernelPreference;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: subject as string,
+    expected: "portable or hopper",
+    received: describeValue(value),
+    fix: "Leave it away: the kernel that is expected to be faster is used.",
+  });
+}

@@ -10,7 +10,13 @@ import {
 import { describe } from "./availability.js";
 import { native, nativeAsync } from "./failures.js";
 import { CudaGraph } from "./graph.js";
-import { CALL, type CudaDeviceInfo, type NativeAddon } from "./native.js";
+import {
+  CALL,
+  type CudaDeviceInfo,
+  type KernelPreference,
+  type NativeAddon,
+  PREFERENCE,
+} from "./native.js";
 import { CudaEvent, CudaStream } from "./stream.js";
 import { CudaTensor } from "./tensor.js";
 import { CudaWeight } from "./weight.js";
@@ -39,10 +45,16 @@ export class CudaDevice extends Handle implements Device {
   constructor(
     readonly addon: NativeAddon,
     readonly info: CudaDeviceInfo,
+    kernel?: KernelPreference,
   ) {
     super();
-    this.id = native("device", () => addon.open(info.ordinal, this.call));
-    this.description = `${describe(info)}, device ${info.ordinal}, fused mma.sync kernels`;
+    const preference = kernel === undefined ? 0 : PREFERENCE[kernel];
+    this.id = native("device", () => addon.open(info.ordinal, this.call, preference));
+    const reason = addon.withoutHopper(this.id);
+    const kernels = reason
+      ? `mma.sync kernels (no wgmma: ${reason})`
+      : "wgmma and mma.sync kernels";
+    this.description = `${describe(info)}, device ${info.ordinal}, fused ${kernels}`;
   }
 
   loadWeight(weight: Int4Weight, options: LoadWeightOptions = {}): CudaWeight {

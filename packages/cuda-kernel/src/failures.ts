@@ -40,6 +40,15 @@ function translate(subject: string, cause: unknown): Error {
         fix: "Install cuBLAS, name the library in W4A16_CUBLAS, or use the fused strategy.",
         cause,
       });
+    case "NO_HOPPER":
+      return new DeviceError({
+        code: "W4A16_DEVICE_UNAVAILABLE",
+        subject: 'kernel "hopper"',
+        expected: "a GPU and a build that have the Hopper kernels",
+        received: message,
+        fix: "Leave the option and W4A16_CUDA_KERNEL away: the portable kernel takes every product.",
+        cause,
+      });
     case "CAPTURING":
       return new ArgumentError({
         code: "W4A16_INVALID_VALUE",

@@ -7,7 +7,7 @@ export { type CudaAvailability, type CudaUnavailableCode, cudaDevices } from "./
 export { type CudaBackend, type CudaOptions, cuda } from "./backend.js";
 export { CudaDevice } from "./device.js";
 export { CudaGraph } from "./graph.js";
-export type { CudaDeviceInfo, KernelChoice } from "./native.js";
+export type { CudaDeviceInfo, KernelChoice, KernelPreference } from "./native.js";
 export { CudaEvent, CudaStream } from "./stream.js";
 export { CudaTensor } from "./tensor.js";
 export { type CudaMatmulOptions, CudaWeight } from "./weight.js";

@@ -32,16 +32,26 @@ export interface NativeMemory {
   readonly deviceTotal: number;
 }
 
+/** A kernel of 16-bit activations that a caller may insist on. */
+export type KernelPreference = "portable" | "hopper";
+
+/** The values of `Preference` in native/heuristics/kernel.hpp; 0: the one expected to be faster. */
+export const PREFERENCE: Record<KernelPreference, number> = { portable: 1, hopper: 2 };
+
 /** The kernel that a product would use. */
 export interface KernelChoice {
-  readonly kernel: "sm80-mma" | "simt-float32";
+  readonly kernel: "sm90a-wgmma" | "sm80-mma" | "simt-float32";
+  /** sm90a-wgmma: the kind of tile, and how the last ones are shared out, in words. */
+  readonly plan?: string;
   /** The output tile of one CTA. */
   readonly tileFeatures?: number;
   readonly tileTokens?: number;
-  /** CTAs that share one output tile's reduction. */
+  /** sm80-mma: CTAs that share one output tile's reduction. */
   readonly splits?: number;
   /** The cost model's estimate. */
   readonly microseconds?: number;
+  /** sm80-mma: why it is not the Hopper kernel, in words. */
+  readonly notHopper?: string;
 }
 
 /**
@@ -66,8 +76,10 @@ type Weight = number;
 export interface NativeAddon {
   probe(): NativeProbe;
   /** `call` is where {@link NativeAddon.matmul} finds its arguments. */
-  open(ordinal: number, call: Float64Array): Device;
+  open(ordinal: number, call: Float64Array, preference: number): Device;
   close(device: Device): void;
+  /** Why no product on the device gets a Hopper kernel; empty if some do. */
+  withoutHopper(device: Device): string;
   synchronize(device: Device): Promise<void>;
   memory(device: Device): NativeMemory;
 

@@ -2,10 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { ArgumentError, type DType } from "@w4a16/core";
+import { ArgumentError, type DeviceError, type DType } from "@w4a16/core";
 import { relativeFrobenius } from "@w4a16/reference/metrics";
 import { randomInt4Weight, randomNormal, seededRandom } from "@w4a16/reference/testing";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type CudaDevice, cuda, cudaDevices } from "../src/index.js";
 
 const availability = cuda.availability();
@@ -25,6 +25,9 @@ describe.runIf(!availability.available)("where there is no GPU", () => {
     expect(cudaDevices().filter((device) => device.major >= 8)).toEqual([]);
   });
 });
+
+const bytes = ({ buffer, byteOffset, byteLength }: Float32Array) =>
+  Buffer.from(buffer, byteOffset, byteLength);
 
 const skipped = availability.available ? "" : ` (skipped: ${availability.reason})`;
 describe.skipIf(!availability.available)(`cuda device${skipped}`, () => {
@@ -124,12 +127,70 @@ describe.skipIf(!availability.available)(`cuda device${skipped}`, () => {
     expect(() => weight.matmul(x, { strategy: "dequantize", bias })).toThrow(ArgumentError);
   });
 
-  it("tells which kernel a product would use", () => {
-    const weight = device.loadWeight(int4);
+  it("tells which kernel a product would use, and why", async () => {
+    using portable = await cuda.open({ kernel: "portable" });
+    const weight = portable.loadWeight(int4);
     expect(weight.explain("matmul", 1, "float32").kernel).toBe("simt-float32");
     const choice = weight.explain("matmul", 1, "bfloat16");
     expect(choice).toMatchObject({ kernel: "sm80-mma", tileTokens: 8 });
+    expect(choice.notHopper).toMatch(/asked for/);
+    expect(portable.description).toMatch(/asked for/);
   });
+
+  it.each(["option", "environment"])("refuses a kernel it does not know, by %s", async (source) => {
+    const kernel = "fastest";
+    if (source === "environment") vi.stubEnv("W4A16_CUDA_KERNEL", kernel);
+    const options = source === "option" ? { kernel: kernel as "portable" } : {};
+    await expect(cuda.open(options)).rejects.toThrow(/portable or hopper.*fastest/s);
+    vi.unstubAllEnvs();
+  });
+
+  it("gives Hopper products where the device has the kernels, and else says why not", async () => {
+    const hopper = await cuda.open({ kernel: "hopper" }).catch((error: DeviceError) => error);
+    if (hopper instanceof Error) {
+      expect(hopper).toMatchObject({ code: "W4A16_DEVICE_UNAVAILABLE" });
+      expect(device.description).toMatch(/no wgmma: ./);
+      return;
+    }
+    using opened = hopper;
+    const weight = opened.loadWeight(int4);
+    expect(weight.explain("matmul", M, "bfloat16").kernel).toBe("sm90a-wgmma");
+    expect(weight.explain("matmul", M, "float32").kernel).toBe("simt-float32");
+    const odd = randomInt4Weight(seededRandom(4), {
+      outFeatures: 64,
+      inFeatures: 96,
+      groupSize: 48,
+    });
+    const choice = opened.loadWeight(odd).explain("matmul", M, "bfloat16");
+    expect(choice).toMatchObject({ kernel: "sm80-mma" });
+    expect(choice.notHopper).toMatch(/group size/);
+  });
+
+  it("large products are alike by either kernel, on streams and in graphs", async () => {
+    const [m, n, k] = [512, 6144, 1536]; // a last wave in parts, through the workspace, on 132 multiprocessors
+    const random = seededRandom(5);
+    const large = randomInt4Weight(random, { outFeatures: n, inFeatures: k, groupSize: 128 });
+    const rows = randomNormal(random, m * k);
+    using portable = await cuda.open({ kernel: "portable" });
+    const y = portable.loadWeight(large).matmul(portable.tensor([m, k], "bfloat16", rows));
+    const expected = Float64Array.from(await y.readFloat32());
+    const weight = device.loadWeight(large);
+    const x = device.tensor([m, k], "bfloat16", rows);
+    const first = await weight.matmul(x).readFloat32();
+    expect(relativeFrobenius(first, expected)).toBeLessThan(3e-3);
+    const same = (values: Float32Array) => Buffer.compare(bytes(values), bytes(first)) === 0;
+    const outs = [0, 1].map(() => device.tensor([m, n], "bfloat16"));
+    using graph = device.capture(() => {
+      for (const out of outs) weight.matmul(x, { out });
+    });
+    using stream = device.createStream();
+    await device.synchronize();
+    for (let i = 0; i < 5; i++) {
+      graph.launch();
+      expect(same(await stream.run(() => weight.matmul(x).readFloat32()))).toBe(true);
+      for (const out of outs) expect(same(await out.readFloat32())).toBe(true);
+    }
+  }, 60_000);
 
   it("memory statistics of the GPU", () => {
     const { free, total } = device.deviceMemory();

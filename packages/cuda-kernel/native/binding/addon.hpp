@@ -17,8 +17,8 @@ constexpr size_t kCallNumbers = 16;
 
 class Addon {
  public:
-  Id open(int ordinal, const Napi::Float64Array& call) {
-    Opened opened{std::make_shared<Device>(ordinal), Napi::Persistent(call), const_cast<Napi::Float64Array&>(call).Data()};
+  Id open(int ordinal, const Napi::Float64Array& call, heuristics::Preference preference) {
+    Opened opened{std::make_shared<Device>(ordinal, preference), Napi::Persistent(call), const_cast<Napi::Float64Array&>(call).Data()};
     devices_[next_] = std::move(opened);
     return next_++;
   }

@@ -28,16 +28,26 @@ Napi::Value probeValue(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// ordinal, call, preferred kernel
 Napi::Value open(const Napi::CallbackInfo& info) {
   bytes(info, 1, kCallNumbers * sizeof(double));
   const Napi::TypedArray call = info[1].As<Napi::TypedArray>();
   if (call.TypedArrayType() != napi_float64_array) throw RuntimeError("NATIVE_FAILURE", "argument 1 is no Float64Array");
-  return Napi::Number::New(info.Env(), info.Env().GetInstanceData<Addon>()->open(static_cast<int>(count(info, 0)), call.As<Napi::Float64Array>()));
+  const int64_t preference = count(info, 2);
+  if (preference > 2) throw RuntimeError("NATIVE_FAILURE", "argument 2 is no preference");
+  Addon* addon = info.Env().GetInstanceData<Addon>();
+  return Napi::Number::New(info.Env(), addon->open(static_cast<int>(count(info, 0)), call.As<Napi::Float64Array>(), static_cast<heuristics::Preference>(preference)));
 }
 
 Napi::Value close(const Napi::CallbackInfo& info) {
   info.Env().GetInstanceData<Addon>()->close(id(info, 0));
   return info.Env().Undefined();
+}
+
+// Why no product on the device gets a Hopper kernel; empty if some do.
+Napi::Value withoutHopper(const Napi::CallbackInfo& info) {
+  const char* reason = deviceOf(info)->withoutHopper();
+  return Napi::String::New(info.Env(), reason ? reason : "");
 }
 
 Napi::Value synchronize(const Napi::CallbackInfo& info) {
@@ -63,6 +73,7 @@ void exportDevices(Napi::Object exports) {
   exportFunction<probeValue>(exports, "probe");
   exportFunction<open>(exports, "open");
   exportFunction<close>(exports, "close");
+  exportFunction<withoutHopper>(exports, "withoutHopper");
   exportFunction<synchronize>(exports, "synchronize");
   exportFunction<memory>(exports, "memory");
 }

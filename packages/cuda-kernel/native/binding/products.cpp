@@ -62,7 +62,17 @@ Napi::Value choose(const Napi::CallbackInfo& info) {
     result.Set("kernel", "simt-float32");
     return result;
   }
-  const heuristics::Choice choice = deviceOf(info)->choose(id(info, 1), flag(info, 2), count(info, 3), type);
+  const heuristics::Kernel kernel = deviceOf(info)->explain(id(info, 1), flag(info, 2), count(info, 3), type);
+  if (!kernel.notHopper) {
+    const sm90a::Shape& shape = sm90a::kShapes[kernel.hopper.shape];
+    result.Set("kernel", "sm90a-wgmma");
+    result.Set("plan", sm90a::nameOf(kernel.hopper));
+    result.Set("tileFeatures", shape.features());
+    result.Set("tileTokens", shape.tokens);
+    result.Set("microseconds", kernel.hopper.microseconds);
+    return result;
+  }
+  const heuristics::Choice choice = kernel.portable;
   if (choice.tile < 0) throw RuntimeError("NATIVE_FAILURE", "no kernel fits this device's shared memory");
   const sm80::TileShape& tile = sm80::kTiles[choice.tile];
   result.Set("kernel", "sm80-mma");
@@ -70,6 +80,7 @@ Napi::Value choose(const Napi::CallbackInfo& info) {
   result.Set("tileTokens", tile.tokens);
   result.Set("splits", choice.splits);
   result.Set("microseconds", choice.microseconds);
+  result.Set("notHopper", kernel.notHopper);
   return result;
 }
 

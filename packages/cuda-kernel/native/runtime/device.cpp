@@ -9,12 +9,14 @@
 
 namespace w4a16 {
 
-Device::Device(int ordinal) : ordinal_(ordinal) {
+Device::Device(int ordinal, heuristics::Preference preference) : ordinal_(ordinal), preference_(preference) {
   check(cudaSetDevice(ordinal), "selecting the device");
   check(cudaGetDeviceProperties(&properties_, ordinal), "reading the device's properties");
   if (properties_.major < 8)
     throw RuntimeError("UNSUPPORTED_DEVICE", std::string(properties_.name) + " has compute capability " + std::to_string(properties_.major) + "." + std::to_string(properties_.minor));
   check(sm80::compiledArch(&arch_), "loading the kernels");
+  withoutHopper_ = heuristics::withoutHopper(properties_.major, properties_.minor, preference);
+  if (withoutHopper_ && preference == heuristics::Preference::Hopper) throw RuntimeError("NO_HOPPER", withoutHopper_);
   // Freed memory stays in the pool: an output a call would otherwise cost a trip to the driver.
   cudaMemPool_t pool;
   check(cudaDeviceGetDefaultMemPool(&pool, ordinal), "finding the memory pool");

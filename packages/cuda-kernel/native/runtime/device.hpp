@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "../heuristics/choose.hpp"
+#include "../heuristics/kernel.hpp"
 #include "../kernels/fused_problem.hpp"
 #include "staging.hpp"
 #include "weight.hpp"
@@ -36,7 +36,7 @@ class Dense;
 
 class Device {
  public:
-  explicit Device(int ordinal);
+  explicit Device(int ordinal, heuristics::Preference preference);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -55,7 +55,10 @@ class Device {
   void matmul(Id weight, bool transposed, int64_t M, const Operand& x, const Operand& out, const Operand& bias, Strategy strategy);
   // The dense values the 16-bit kernels multiply by, [N, K], into a buffer.
   void dequantize(Id weight, DataType type, Id buffer);
-  heuristics::Choice choose(Id weight, bool transposed, int64_t M, DataType xType);
+  // Which kernel a product of M contiguous rows of a 16-bit type would use.
+  heuristics::Kernel explain(Id weight, bool transposed, int64_t M, DataType xType);
+  // Why no product gets a Hopper kernel; null if some do.
+  const char* withoutHopper() const { return withoutHopper_; }
 
   Id createStream();
   void destroyStream(Id stream);
@@ -85,7 +88,7 @@ class Device {
   struct Buffer { void* data; size_t bytes; };
   struct Stream {
     cudaStream_t handle = nullptr;
-    float* workspace = nullptr;    // sm80::kWorkspaceBytes and sm80::kWorkspaceCounters, made on first use
+    float* workspace = nullptr;    // of either kernel: sm80::kWorkspaceBytes and kWorkspaceCounters, made on first use
     uint32_t* counters = nullptr;  // behind the workspace
   };
   struct Graph {
@@ -101,11 +104,14 @@ class Device {
   Buffer& buffer(Id id);
   Weight& weight(Id id);
   void makeTable(Weight& weight, DataType type);
+  heuristics::Kernel choose(Id weight, const FusedProblem& problem);
   void multiplyDense(Weight& weight, const FusedProblem& problem);
   static void freeScratch(Stream& stream);
 
   int ordinal_;
   int arch_ = 0;
+  heuristics::Preference preference_;
+  const char* withoutHopper_ = nullptr;
   cudaDeviceProp properties_{};
   StagingPool staging_;
   std::unordered_map<Id, Stream> streams_;
@@ -113,7 +119,7 @@ class Device {
   std::unordered_map<Id, Weight> weights_;
   std::unordered_map<Id, cudaEvent_t> events_;
   std::unordered_map<Id, Graph> graphs_;
-  std::unordered_map<uint64_t, heuristics::Choice> choices_;
+  std::unordered_map<uint64_t, heuristics::Kernel> choices_[2];  // of problems that Hopper kernels take, and of others
   std::unique_ptr<Dense> dense_;
   std::unique_ptr<Graph> capturing_;
   Id current_ = 0, next_ = 1;

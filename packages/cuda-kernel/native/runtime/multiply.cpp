@@ -1,5 +1,6 @@
 // Weights and products of a Device.
 #include "../kernels/sm80/launch.hpp"
+#include "../kernels/sm90a/launch.hpp"
 #include "../kernels/simt/fused_float32.hpp"
 #include "dense.hpp"
 #include "device.hpp"
@@ -73,16 +74,27 @@ void Device::makeTable(Weight& w, DataType type) {
   if (streams_.size() > 1) check(cudaStreamSynchronize(current().handle), "building a parameter table");
 }
 
-heuristics::Choice Device::choose(Id id, bool transposed, int64_t M, DataType xType) {
+heuristics::Kernel Device::choose(Id id, const FusedProblem& p) {
+  // Types, addresses and strides decide only whether a Hopper kernel takes the problem: asked on every call.
+  const char* refused = withoutHopper_ ? withoutHopper_ : sm90a::unsupported(p);
+  auto& choices = choices_[refused != nullptr];
+  const uint64_t key = (static_cast<uint64_t>(id) << 32 | static_cast<uint64_t>(p.M & 0x7FFFFFFF)) ^ (static_cast<uint64_t>(p.transposed) << 31);
+  const auto known = choices.find(key);
+  if (known != choices.end()) {
+    heuristics::Kernel kernel = known->second;
+    if (refused) kernel.notHopper = refused;
+    return kernel;
+  }
+  if (choices.size() > 4096) choices.clear();
+  return choices[key] = heuristics::chooseKernel(p, refused, arch_, properties_.multiProcessorCount, preference_);
+}
+
+heuristics::Kernel Device::explain(Id id, bool transposed, int64_t M, DataType xType) {
   const Weight& w = weight(id);
-  const uint64_t key = (static_cast<uint64_t>(id) << 32 | static_cast<uint64_t>(M & 0x7FFFFFFF)) ^ (static_cast<uint64_t>(transposed) << 31);
-  const auto known = choices_.find(key);
-  if (known != choices_.end()) return known->second;
   FusedProblem p{};
-  p.M = M, p.N = w.N, p.K = w.K, p.groupSize = w.groupSize, p.xType = xType, p.transposed = transposed;
-  const heuristics::Choice choice = heuristics::choose(p, arch_, properties_.multiProcessorCount);
-  if (choices_.size() > 4096) choices_.clear();
-  return choices_[key] = choice;
+  p.M = M, p.N = w.N, p.K = w.K, p.groupSize = w.groupSize, p.xType = p.outType = xType, p.transposed = transposed;
+  p.xStride = transposed ? w.N : w.K;
+  return choose(id, p);
 }
 
 Device::Stream& Device::scratch() {
@@ -95,6 +107,7 @@ Device::Stream& Device::scratch() {
   s.workspace = static_cast<float*>(memory);
   s.counters = reinterpret_cast<uint32_t*>(static_cast<char*>(memory) + sm80::kWorkspaceBytes);
   check(cudaMemset(s.counters, 0, kCounterBytes), "clearing a workspace");
+  check(cudaStreamSynchronize(nullptr), "clearing a workspace");  // the device's streams do not wait for that one
   return s;
 }
 
@@ -119,7 +132,13 @@ void Device::matmul(Id id, bool transposed, int64_t M, const Operand& x, const O
                        x.type, out.type, bias.type, transposed, w.outScaleOf(x.type)};
   if (strategy == Strategy::Dequantize) return multiplyDense(w, p);
   if (x.type == DataType::Float32) return check(launchFusedFloat32(p, current().handle), "launching the float32 kernel");
-  const heuristics::Choice choice = choose(id, transposed, M, x.type);
+  const heuristics::Kernel kernel = choose(id, p);
+  if (!kernel.notHopper) {
+    const bool split = sm90a::workspaceBytes(kernel.hopper) > 0;
+    const Stream& s = split ? scratch() : current();
+    return check(sm90a::launchFused(p, kernel.hopper, s.workspace, s.counters, current().handle), "launching the Hopper kernel");
+  }
+  const heuristics::Choice choice = kernel.portable;
   if (choice.tile < 0) throw RuntimeError("NATIVE_FAILURE", "no kernel fits this device's shared memory");
   FusedPlan plan{choice.tile, choice.splits, nullptr, nullptr};
   if (choice.splits > 1) {

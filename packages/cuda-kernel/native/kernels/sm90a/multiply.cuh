@@ -37,7 +37,7 @@ class Multiplier {
                            (Transposed ? ((lane >> 3) * 4 + warp) * layout::kBlockBytes + (lane & 7) * 16 : warp * (4 * layout::kBlockBytes) + lane * 16))),
         operandAt_(ptx::held(ptx::sharedOperand(ring.x(0)))),
         chunkPitch_(args.xRows * (128 / 16)),
-        entry_(lane),
+        entry_(lane, true),
         paramsAt_(ptx::held(ring.params(0) + LaneEntry<T, Transposed>::t(lane) * 16 +
                             (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes : row * kRunBytes + warp * layout::kEntryBytes))),
         midpointsAt_(ptx::held(paramsAt_ + layout::kEntryMidpoints - LaneEntry<T, Transposed>::t(lane) * 12)) {}
