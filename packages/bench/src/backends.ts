@@ -1,5 +1,5 @@
 /** The devices a benchmark can run on: those that are installed, and why others are not. */
-import type { Availability, Backend } from "@w4a16/core";
+import { type Availability, type Backend, unavailableError } from "@w4a16/core";
 import { reference } from "@w4a16/reference";
 
 /** Where each backend comes from, in the order in which "auto" tries them. */
@@ -37,12 +37,12 @@ export async function loadBackend(name: string, from: () => Promise<object>): Pr
   });
 }
 
-function absent(name: string, availability: Availability): Backend {
+function absent(name: string, availability: Availability & { available: false }): Backend {
   return {
     name,
     availability: () => availability,
     open: async () => {
-      throw new TypeError(`Asked to open ${name}, which is not available.`);
+      throw unavailableError(name, availability);
     },
   };
 }

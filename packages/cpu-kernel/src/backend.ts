@@ -1,5 +1,5 @@
 /** The backend named `cpu`. */
-import { type Availability, type Backend, type Device, requireAvailable } from "@w4a16/core";
+import { type Availability, type Backend, type Device, unavailableError } from "@w4a16/core";
 import { loadAddon } from "./addon.js";
 import { CpuDevice } from "./device.js";
 import { type CpuKernel, type CpuOptions, resolveOptions } from "./options.js";
@@ -17,10 +17,7 @@ function availability(): Availability {
  */
 export function openCpu(options: CpuOptions = {}): CpuDevice {
   const loaded = loadAddon();
-  if (!("addon" in loaded)) {
-    requireAvailable("cpu", { available: false, ...loaded });
-    throw new Error("unreachable");
-  }
+  if (!("addon" in loaded)) throw unavailableError("cpu", loaded);
   const info = loaded.addon.info();
   return new CpuDevice(loaded.addon, info, resolveOptions(options, info));
 }

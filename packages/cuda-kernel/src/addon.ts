@@ -1,4 +1,5 @@
 /** Finds and loads the native addon. */
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -19,9 +20,13 @@ export function loadAddon(): LoadedAddon {
 function load(): LoadedAddon {
   const require = createRequire(import.meta.url);
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  const built = join(root, "build", "release", "w4a16_cuda.node");
   const reasons: string[] = [];
   const candidates: (() => unknown)[] = [
-    () => require(join(root, "build", "release", "w4a16_cuda.node")),
+    () => {
+      if (!existsSync(built)) throw new Error("build/release: not there");
+      return require(built);
+    },
     () => require("@w4a16/cuda-kernel-linux-x64"),
   ];
   for (const candidate of candidates) {

@@ -1,4 +1,5 @@
 /** Whether there is a GPU to use, and if not, which of several things is missing. */
+import { existsSync } from "node:fs";
 import type { Availability } from "@w4a16/core";
 import { loadAddon } from "./addon.js";
 import type { CudaDeviceInfo } from "./native.js";
@@ -18,11 +19,18 @@ export type CudaAvailability =
 export function availability(): CudaAvailability {
   const loaded = loadAddon();
   if (!loaded.addon) {
-    return missing(
-      "W4A16_CUDA_ADDON_NOT_BUILT",
-      `the CUDA addon is not built (${loaded.reasons[0]})`,
-      "Build it with W4A16_BUILD_CUDA=1 npm run build, which needs nvcc 13, cmake and ninja.",
-    );
+    // What the NVIDIA driver creates on Linux; the build looks for it too.
+    return existsSync("/dev/nvidiactl")
+      ? missing(
+          "W4A16_CUDA_ADDON_NOT_BUILT",
+          `the CUDA addon is not built (${loaded.reasons[0]})`,
+          "Build it with npm run build, which needs nvcc 13, cmake and ninja.",
+        )
+      : missing(
+          "W4A16_CUDA_ADDON_NOT_BUILT",
+          "no NVIDIA GPU was found, and the CUDA addon is not built",
+          "It is built on a machine with an NVIDIA GPU, or where W4A16_BUILD_CUDA=1 asks for it.",
+        );
   }
   const { driverVersion, runtimeVersion, error, devices } = loaded.addon.probe();
   if (driverVersion === 0) {

@@ -51,13 +51,20 @@ export async function openAvailable<Options extends object>(
 
 /** Throws `W4A16_DEVICE_UNAVAILABLE` unless the backend is available. */
 export function requireAvailable(name: string, availability: Availability): void {
-  if (availability.available) return;
-  throw new DeviceError({
+  if (!availability.available) throw unavailableError(name, availability);
+}
+
+/** The error of opening a backend that is not available. */
+export function unavailableError(
+  name: string,
+  why: { readonly reason: string; readonly fix: string },
+): DeviceError {
+  return new DeviceError({
     code: "W4A16_DEVICE_UNAVAILABLE",
     subject: `device "${name}"`,
     expected: "an available backend",
-    received: availability.reason,
-    fix: availability.fix,
+    received: why.reason,
+    fix: why.fix,
   });
 }
 
