@@ -70,12 +70,14 @@ Napi::Object makeHandle(Napi::Env env, std::shared_ptr<T> object,
   napi_status status = napi_wrap(env, handle, box.get(), finalize, nullptr, nullptr);
   if (status != napi_ok) throw Napi::Error::New(env, "could not wrap a native object");
   Box<T>* owned = box.release();
-  status = napi_type_tag_object(env, handle, &TypeTag<T>::value);
-  if (status != napi_ok) throw Napi::Error::New(env, "could not tag a native object");
+  // Before anything else can fail, as it does while a worker is being terminated: from here on the
+  // finalizer takes these bytes back, and V8 aborts where more is taken than was given.
   if (account) {
     *owned->ledger.*account += bytes;
     adjustExternalMemory(env, bytes);
   }
+  status = napi_type_tag_object(env, handle, &TypeTag<T>::value);
+  if (status != napi_ok) throw Napi::Error::New(env, "could not tag a native object");
   return handle;
 }
 
