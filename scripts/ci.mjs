@@ -41,7 +41,15 @@ check("API documentation", "npm", "run", "--silent", "docs");
 check("the main job", "npm", "--silent", "start");
 // CI machines are shared: this finds what broke, `npm run perf` on a quiet one judges.
 check("performance", "npm", "run", "--silent", "perf", "--", "--slack", "2");
-check("tests on the oldest and the newest Node", "npm", "run", "--silent", "test:node", "20", "26");
+check(
+  "tests on the other versions of Node",
+  "npm",
+  "run",
+  "--silent",
+  "test:node",
+  "--",
+  "--others",
+);
 
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
