@@ -38,6 +38,7 @@ for (const name of publicPackages()) {
 }
 check("figures in the README", "node", "packages/bench/scripts/render-readme.mjs", "--check");
 check("API documentation", "npm", "run", "--silent", "docs");
+check("packages, packed, installed and used", "npm", "run", "--silent", "pack", "--", "--check");
 check("the main job", "npm", "--silent", "start");
 // CI machines are shared: this finds what broke, `npm run perf` on a quiet one judges.
 check("performance", "npm", "run", "--silent", "perf", "--", "--slack", "2");
