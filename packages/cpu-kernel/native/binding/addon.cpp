@@ -39,11 +39,13 @@ bool fits(size_t size, const Rows& r) {
   return last <= double(size);
 }
 
+// By the array and not by its buffer, which may be shared among threads and then is no ArrayBuffer.
 uint8_t* bytesOf(Napi::Value value, size_t* length) {
-  Napi::TypedArray array = value.As<Napi::TypedArray>();
   require(value.Env(), value.IsTypedArray(), "expected a typed array");
-  *length = array.ByteLength();
-  return static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  *length = value.As<Napi::TypedArray>().ByteLength();
+  void* data = nullptr;
+  napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data, nullptr, nullptr);
+  return static_cast<uint8_t*>(data);
 }
 
 // info() → { model, cpus, kernels: [{ name, supported }] }
