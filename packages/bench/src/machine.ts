@@ -58,7 +58,10 @@ function instructionSets(): string {
   }
 }
 
-/** The commit of the repository in `folder`, "-dirty" if files differ; null outside one. */
+/**
+ * The commit of the repository in `folder`, "-dirty" if files differ. Outside one: what W4A16_COMMIT says,
+ * which a bundle made elsewhere sets, or null.
+ */
 export function currentCommit(folder: string): string | null {
   const git = (...args: string[]) =>
     execFileSync("git", args, {
@@ -70,6 +73,6 @@ export function currentCommit(folder: string): string | null {
     const commit = git("rev-parse", "HEAD").trim();
     return git("status", "--porcelain").trim() === "" ? commit : `${commit}-dirty`;
   } catch {
-    return null;
+    return process.env.W4A16_COMMIT || null;
   }
 }

@@ -8,6 +8,7 @@ import {
   type TensorData,
 } from "@w4a16/core";
 import { describe } from "./availability.js";
+import { CudaBenchmark } from "./benchmark.js";
 import { native, nativeAsync } from "./failures.js";
 import { CudaGraph } from "./graph.js";
 import {
@@ -31,6 +32,8 @@ type Resource = "free" | "freeWeight" | "destroyStream" | "destroyEvent" | "dest
 export class CudaDevice extends Handle implements Device {
   readonly backend = "cuda";
   readonly description: string;
+  /** What benchmarks look for. */
+  readonly benchmark = new CudaBenchmark(this);
   /** Arguments of the addon's `matmul`, laid out as `CALL` says. */
   readonly call = new Float64Array(CALL.length);
   /** The addon's number for this device. */

@@ -5,6 +5,8 @@
  */
 export { type CudaAvailability, type CudaUnavailableCode, cudaDevices } from "./availability.js";
 export { type CudaBackend, type CudaOptions, cuda } from "./backend.js";
+export { CudaBenchmark, type CudaCeiling } from "./benchmark.js";
+export { CudaDenseWeight } from "./dense.js";
 export { CudaDevice } from "./device.js";
 export { CudaGraph } from "./graph.js";
 export type { CudaDeviceInfo, KernelChoice, KernelPreference } from "./native.js";

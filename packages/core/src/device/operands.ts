@@ -47,7 +47,7 @@ const OPTIONS = ["out", "outDtype", "bias", "signal"];
  */
 export function requireOperands<Tensor extends OperandTensor>(
   direction: Direction,
-  weight: DeviceWeight,
+  weight: Pick<DeviceWeight, "device" | "inFeatures" | "outFeatures">,
   tensorClass: abstract new (...args: never[]) => Tensor,
   x: DeviceTensor,
   options: MatmulOptions = {},

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "../kernels/fused_problem.hpp"
 #include "../runtime/error.hpp"
 
 namespace w4a16::binding {
@@ -26,6 +27,12 @@ inline bool flag(const Napi::CallbackInfo& info, size_t i) {
   bool value;
   if (i >= info.Length() || napi_get_value_bool(info.Env(), info[i], &value) != napi_ok) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no boolean");
   return value;
+}
+
+inline DataType dataType(const Napi::CallbackInfo& info, size_t i) {
+  const int64_t value = count(info, i);
+  if (value > 2) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no data type");
+  return static_cast<DataType>(value);
 }
 
 struct Bytes {

@@ -4,12 +4,6 @@
 namespace w4a16::binding {
 namespace {
 
-DataType dataType(const Napi::CallbackInfo& info, size_t i) {
-  const int64_t value = count(info, i);
-  if (value > 2) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no data type");
-  return static_cast<DataType>(value);
-}
-
 // device, N, K, groupSize, signed, kept type, codes, scales, zeros
 Napi::Value loadWeight(const Napi::CallbackInfo& info) {
   const int64_t N = count(info, 1), K = count(info, 2), groupSize = count(info, 3);
@@ -45,6 +39,19 @@ Napi::Value matmul(const Napi::CallbackInfo& info) {
   const Call call{addon->call(device)};
   addon->device(device)->matmul(static_cast<Id>(call.at(0)), call.at(1) != 0, call.at(2), call.operand(3), call.operand(7), call.operand(11),
                                 call.at(15) != 0 ? Strategy::Dequantize : Strategy::Fused);
+  return info.Env().Undefined();
+}
+
+// device, N, K; the rest in the call's numbers, whose weight is the buffer of a dense one
+Napi::Value matmulDense(const Napi::CallbackInfo& info) {
+  const Call call{info.Env().GetInstanceData<Addon>()->call(id(info, 0))};
+  deviceOf(info)->matmulDense(static_cast<Id>(call.at(0)), count(info, 1), count(info, 2), call.at(1) != 0, call.at(2), call.operand(3), call.operand(7));
+  return info.Env().Undefined();
+}
+
+// device
+Napi::Value requireDense(const Napi::CallbackInfo& info) {
+  deviceOf(info)->requireDense();
   return info.Env().Undefined();
 }
 
@@ -90,6 +97,8 @@ void exportProducts(Napi::Object exports) {
   exportFunction<loadWeight>(exports, "loadWeight");
   exportFunction<freeWeight>(exports, "freeWeight");
   exportFunction<matmul>(exports, "matmul");
+  exportFunction<matmulDense>(exports, "matmulDense");
+  exportFunction<requireDense>(exports, "requireDense");
   exportFunction<dequantize>(exports, "dequantize");
   exportFunction<choose>(exports, "choose");
 }

@@ -32,6 +32,9 @@ struct Operand {
 
 enum class Strategy { Fused, Dequantize };
 
+// A stream's scratch memory: room for the partial sums of either fused kernel, and for what cuBLAS asks for on Hopper.
+constexpr size_t kScratchBytes = 32 << 20;
+
 class Dense;
 
 class Device {
@@ -53,12 +56,21 @@ class Device {
   Id loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, DataType kept, const uint8_t* codes, const float* scales, const float* zeros);
   void freeWeight(Id weight);
   void matmul(Id weight, bool transposed, int64_t M, const Operand& x, const Operand& out, const Operand& bias, Strategy strategy);
+  // The product of a dense weight [N, K] in a buffer, of the type of x, through cuBLAS. As Dense::multiply().
+  void matmulDense(Id weight, int64_t N, int64_t K, bool transposed, int64_t M, const Operand& x, const Operand& out);
+  // Throws RuntimeError "NO_CUBLAS" where there are no dense products.
+  void requireDense();
   // The dense values the 16-bit kernels multiply by, [N, K], into a buffer.
   void dequantize(Id weight, DataType type, Id buffer);
   // Which kernel a product of M contiguous rows of a 16-bit type would use.
   heuristics::Kernel explain(Id weight, bool transposed, int64_t M, DataType xType);
   // Why no product gets a Hopper kernel; null if some do.
   const char* withoutHopper() const { return withoutHopper_; }
+
+  // What the device does at most; kernels/probe/.
+  void probeFill(Id buffer, DataType type);
+  void probeRead(Id buffer, int passes);
+  double probeMultiplyAdd(Id sink, DataType type);
 
   Id createStream();
   void destroyStream(Id stream);
@@ -88,7 +100,7 @@ class Device {
   struct Buffer { void* data; size_t bytes; };
   struct Stream {
     cudaStream_t handle = nullptr;
-    float* workspace = nullptr;    // of either kernel: sm80::kWorkspaceBytes and kWorkspaceCounters, made on first use
+    float* workspace = nullptr;    // of any kernel: kScratchBytes and sm80::kWorkspaceCounters, made on first use
     uint32_t* counters = nullptr;  // behind the workspace
   };
   struct Graph {
@@ -105,7 +117,8 @@ class Device {
   Weight& weight(Id id);
   void makeTable(Weight& weight, DataType type);
   heuristics::Kernel choose(Id weight, const FusedProblem& problem);
-  void multiplyDense(Weight& weight, const FusedProblem& problem);
+  void dequantizeAndMultiply(Weight& weight, const FusedProblem& problem);
+  void multiplyDense(const FusedProblem& problem, const void* dense);
   static void freeScratch(Stream& stream);
 
   int ordinal_;
