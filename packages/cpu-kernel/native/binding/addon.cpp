@@ -8,6 +8,7 @@
 
 #include "binding/handle.h"
 #include "binding/js_engine.h"
+#include "runtime/ceiling.h"
 
 namespace w4a16::binding {
 namespace {
@@ -220,6 +221,41 @@ void fence(const Napi::CallbackInfo& info) {
   engineAt(info, 0).enqueue(std::move(operation));
 }
 
+struct CeilingOperation final : ReportingOperation {
+  Engine* engine = nullptr;
+  DType type{};
+  size_t bytes = 0;
+  Napi::Reference<Napi::Value> array;  // keeps `to` alive
+  double* to = nullptr;
+  void run() override {
+    to[0] = readBandwidth(engine->kernel, engine->pool, bytes);
+    to[1] = multiplyAddPeak(engine->kernel, engine->pool, type, engine->precision);
+    result.kind = to[0] > 0 ? Outcome::kDone : Outcome::kOutOfMemory;
+  }
+};
+
+// ceiling(engine, dtype, cold, array, callback) → bytes that it reads. Measures in stream order;
+// array: a Float64Array for bytes a second, operations a second.
+Napi::Value ceiling(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  JsEngine& js = engineAt(info, 0);
+  size_t length;
+  uint8_t* to = bytesOf(info[3], &length);
+  require(env, length == 2 * sizeof(double), "expected room for two numbers");
+  auto operation = std::make_unique<CeilingOperation>();
+  operation->engine = &js.engine();
+  operation->type = dtypeAt(info, 1);
+  operation->bytes = probeBytes(info[2].ToBoolean());
+  operation->array = Napi::Reference<Napi::Value>::New(info[3], 1);
+  operation->to = reinterpret_cast<double*>(to);
+  operation->reports = true;
+  operation->callback = Napi::Persistent(info[4].As<Napi::Function>());
+  operation->result.kind = Outcome::kClosed;
+  const double bytes = double(operation->bytes);
+  js.enqueue(std::move(operation));
+  return Napi::Number::New(env, bytes);
+}
+
 // matmul(engine, weight, transposed, rows,
 //        x, xOffset, xStride, xType, out, outOffset, outStride, outType,
 //        bias | undefined, biasOffset, biasType, id, wait)
@@ -285,6 +321,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("write", write);
   set("read", read);
   set("fence", fence);
+  set("ceiling", ceiling);
   set("matmul", matmul);
   set("abort", abort);
   return exports;

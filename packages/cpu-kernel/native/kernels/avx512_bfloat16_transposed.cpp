@@ -182,7 +182,7 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
 }
 
 constexpr Path kPath = {"avx512-bfloat16-transposed", false, true, floatPackedBytes, scratchBytes,
-                        pack, compute};
+                        pack, compute, nullptr, nullptr};
 }  // namespace
 
 extern const Path* const kAvx512BFloat16Transposed;

@@ -353,7 +353,19 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-fixed", true, false, packedBytes, scratchBytes, pack, compute};
+#include "kernels/exercise.inl"
+
+// Each multiplication takes one for every digit.
+double exercise(DType type, size_t iterations) {
+  const __m512i ones = _mm512_set1_epi8(1);
+  exerciseChains(_mm512_setzero_si512(), iterations,
+                 [&](__m512i acc) { return _mm512_dpbusd_epi32(acc, ones, ones); });
+  const size_t digits = digitsOf(type == DType::kFloat16 ? kRegular : kWide);
+  return 2.0 * 64 * kChains * double(iterations) / double(digits);
+}
+
+constexpr Path kPath = {"avx512-fixed", true, false, packedBytes, scratchBytes,
+                        pack, compute, exercise, nullptr};
 }  // namespace
 
 extern const Path* const kAvx512Fixed;

@@ -23,6 +23,13 @@ std::vector<Kernel> kernels() {
   return all;
 }
 
+const Path& forwardPath(const Kernel& kernel, DType x, Precision precision) {
+  const bool bfloat16 = x == DType::kBFloat16 || precision == Precision::kBFloat16;
+  if (bfloat16 && kernel.bfloat16) return *kernel.bfloat16;
+  if (kernel.fixed) return *kernel.fixed;
+  return *kernel.floating;
+}
+
 const Path& choosePath(const Kernel& kernel, const WeightView& w, bool transposed, DType x,
                        Precision precision) {
   if (!w.mostlyPlain || w.groupSize < kSmallestDotGroup) return *kernel.floating;
@@ -33,10 +40,7 @@ const Path& choosePath(const Kernel& kernel, const WeightView& w, bool transpose
     const bool rounds = precision == Precision::kBFloat16 && kernel.bfloat16Transposed;
     return rounds && tilesInGroups ? *kernel.bfloat16Transposed : *kernel.floating;
   }
-  const bool bfloat16 = x == DType::kBFloat16 || precision == Precision::kBFloat16;
-  if (bfloat16 && kernel.bfloat16) return *kernel.bfloat16;
-  if (kernel.fixed) return *kernel.fixed;
-  return *kernel.floating;
+  return forwardPath(kernel, x, precision);
 }
 
 }  // namespace w4a16
