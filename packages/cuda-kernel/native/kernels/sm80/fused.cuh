@@ -106,22 +106,23 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
       }
       if (!arriveLast(args.counters + tile, args.splits)) return;
     }
-    for (int unit = threadIdx.x; unit < CollectorType::kUnits; unit += kTile.threads()) {
-      const int token = firstToken + unit / (kTile.features / 8), feature = firstFeature + unit % (kTile.features / 8) * 8;
-      if (token >= args.tokens || feature >= args.features) continue;
-      float v[8];
+    // Several units at a time: their partial sums come from L2 together.
+    constexpr int kThreads = kTile.threads(), kAtATime = CollectorType::kUnits % (4 * kThreads) == 0 ? 4 : 1;
+    for (int first = threadIdx.x; first < CollectorType::kUnits; first += kAtATime * kThreads) {
+      float v[kAtATime][8];
       if (args.splits > 1) {
-#pragma unroll
-        for (int i = 0; i < 8; i++) v[i] = 0.f;
-        for (int s = 0; s < args.splits; s++) {
-          const float4* part = reinterpret_cast<const float4*>(partials + static_cast<int64_t>(s) * (kTile.tokens * kTile.features)) + unit * 2;
-          const float4 lo = __ldcg(part), hi = __ldcg(part + 1);
-          v[0] += lo.x, v[1] += lo.y, v[2] += lo.z, v[3] += lo.w, v[4] += hi.x, v[5] += hi.y, v[6] += hi.z, v[7] += hi.w;
-        }
+        const float4* part = reinterpret_cast<const float4*>(partials) + first * 2;
+        addPartials<kAtATime, kThreads>(v, part, args.splits, kTile.tokens * kTile.features / 4);
       } else {
-        CollectorType::template get<kAtOnce>(collected, unit, v);
+#pragma unroll
+        for (int j = 0; j < kAtATime; j++) CollectorType::template get<kAtOnce>(collected, first + j * kThreads, v[j]);
       }
-      storeOutput(args, token, feature, v);
+#pragma unroll
+      for (int j = 0; j < kAtATime; j++) {
+        const int unit = first + j * kThreads;
+        const int token = firstToken + unit / (kTile.features / 8), feature = firstFeature + unit % (kTile.features / 8) * 8;
+        if (token < args.tokens && feature < args.features) storeOutput(args, token, feature, v[j]);
+      }
     }
   }
 }

@@ -62,7 +62,7 @@ struct StageBytes {
 // product holds more parameters; on its largest tiles keeping addresses too was 4% slower on an H100 (elsewhere,
 // computing them spills).
 constexpr bool holdsAddresses(const TileShape& t, bool transposed) {
-  return transposed || t.features < 128 || kCompiledArch != 900;
+  return transposed || t.broad || t.features < 128 || kCompiledArch != 900;
 }
 
 // Whether a warp may not load fragments of a slab ahead of the one before it: ptxas would, until registers
