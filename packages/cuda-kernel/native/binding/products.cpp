@@ -61,6 +61,27 @@ Napi::Value dequantize(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// …, N, K, groupSize, transposed, M, from argument 1 on
+Shape shapeOf(const Napi::CallbackInfo& info) {
+  const Shape s{count(info, 1), count(info, 2), count(info, 3), count(info, 5), flag(info, 4)};
+  if (s.N < 1 || s.K < 2 || s.groupSize < 1 || s.M < 1 || s.N > INT32_MAX || s.K > INT32_MAX || s.M > INT32_MAX || s.K % s.groupSize) throw RuntimeError("NATIVE_FAILURE", "a product of no valid shape");
+  return s;
+}
+
+// device, shape → the names of the kernels that could compute it
+Napi::Value candidates(const Napi::CallbackInfo& info) {
+  const auto found = deviceOf(info)->candidates(shapeOf(info));
+  Napi::Array names = Napi::Array::New(info.Env(), found.size());
+  for (size_t i = 0; i < found.size(); i++) names.Set(static_cast<uint32_t>(i), found[i].name);
+  return names;
+}
+
+// device, shape, name → whether there is such a candidate
+Napi::Value useCandidate(const Napi::CallbackInfo& info) {
+  if (info.Length() < 7 || !info[6].IsString()) throw RuntimeError("NATIVE_FAILURE", "argument 6 is no text");
+  return Napi::Boolean::New(info.Env(), deviceOf(info)->useCandidate(shapeOf(info), info[6].As<Napi::String>().Utf8Value()));
+}
+
 // device, weight, transposed, M, x type → which kernel a product would use
 Napi::Value choose(const Napi::CallbackInfo& info) {
   const DataType type = dataType(info, 4);
@@ -101,6 +122,8 @@ void exportProducts(Napi::Object exports) {
   exportFunction<requireDense>(exports, "requireDense");
   exportFunction<dequantize>(exports, "dequantize");
   exportFunction<choose>(exports, "choose");
+  exportFunction<candidates>(exports, "candidates");
+  exportFunction<useCandidate>(exports, "useCandidate");
 }
 
 }  // namespace w4a16::binding

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "../heuristics/kernel.hpp"
+#include "../heuristics/candidates.hpp"
 #include "../kernels/fused_problem.hpp"
 #include "staging.hpp"
 #include "weight.hpp"
@@ -28,6 +28,13 @@ struct Operand {
   size_t offset = 0;
   int64_t stride = 0;
   DataType type = DataType::Float32;
+};
+
+// What the choice of a kernel depends on, beside the device.
+struct Shape {
+  int64_t N, K, groupSize, M;
+  bool transposed;
+  bool operator==(const Shape& o) const { return N == o.N && K == o.K && groupSize == o.groupSize && M == o.M && transposed == o.transposed; }
 };
 
 enum class Strategy { Fused, Dequantize };
@@ -64,6 +71,11 @@ class Device {
   void dequantize(Id weight, DataType type, Id buffer);
   // Which kernel a product of M contiguous rows of a 16-bit type would use.
   heuristics::Kernel explain(Id weight, bool transposed, int64_t M, DataType xType);
+  // The kernels that could compute products of a shape, 16-bit activations and contiguous rows; what they would use first.
+  std::vector<heuristics::Candidate> candidates(const Shape& shape);
+  // Products of the shape use the candidate of that name from now on, wherever it takes them; with no name, what the models
+  // choose. False where there is none of that name.
+  bool useCandidate(const Shape& shape, const std::string& name);
   // Why no product gets a Hopper kernel; null if some do.
   const char* withoutHopper() const { return withoutHopper_; }
 
@@ -133,6 +145,7 @@ class Device {
   std::unordered_map<Id, cudaEvent_t> events_;
   std::unordered_map<Id, Graph> graphs_;
   std::unordered_map<uint64_t, heuristics::Kernel> choices_[2];  // of problems that Hopper kernels take, and of others
+  std::vector<std::pair<Shape, heuristics::Kernel>> tuned_;
   std::unique_ptr<Dense> dense_;
   std::unique_ptr<Graph> capturing_;
   Id current_ = 0, next_ = 1;

@@ -1,4 +1,6 @@
 // Weights and products of a Device.
+#include <algorithm>
+
 #include "../kernels/sm80/launch.hpp"
 #include "../kernels/sm90a/launch.hpp"
 #include "../kernels/simt/fused_float32.hpp"
@@ -86,7 +88,31 @@ heuristics::Kernel Device::choose(Id id, const FusedProblem& p) {
     return kernel;
   }
   if (choices.size() > 4096) choices.clear();
+  const Shape shape{p.N, p.K, p.groupSize, p.M, p.transposed};
+  for (const auto& [tuned, kernel] : tuned_)
+    if (tuned == shape && !(refused && !kernel.notHopper)) return choices[key] = kernel;
   return choices[key] = heuristics::chooseKernel(p, refused, arch_, properties_.multiProcessorCount, preference_);
+}
+
+std::vector<heuristics::Candidate> Device::candidates(const Shape& s) {
+  FusedProblem p{};
+  p.M = s.M, p.N = s.N, p.K = s.K, p.groupSize = s.groupSize, p.transposed = s.transposed;
+  p.xType = p.outType = DataType::BFloat16;
+  p.xStride = s.transposed ? s.N : s.K;
+  return heuristics::candidates(p, withoutHopper_ ? withoutHopper_ : sm90a::unsupported(p), arch_, properties_.multiProcessorCount, preference_);
+}
+
+bool Device::useCandidate(const Shape& shape, const std::string& name) {
+  if (capturing_) throw RuntimeError("CAPTURING", "choosing a kernel");
+  tuned_.erase(std::remove_if(tuned_.begin(), tuned_.end(), [&](const auto& entry) { return entry.first == shape; }), tuned_.end());
+  for (auto& known : choices_) known.clear();
+  if (name.empty()) return true;
+  for (const heuristics::Candidate& candidate : candidates(shape)) {
+    if (candidate.name != name) continue;
+    tuned_.emplace_back(shape, candidate.kernel);
+    return true;
+  }
+  return false;
 }
 
 heuristics::Kernel Device::explain(Id id, bool transposed, int64_t M, DataType xType) {
