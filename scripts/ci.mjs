@@ -17,6 +17,12 @@ const env = {
   PATH: `${join(root, "node_modules", ".bin")}${delimiter}${process.env.PATH}`,
 };
 
+// The CUDA addon is built without a GPU too where nvcc is, for one architecture; every kernel is compiled below.
+if (runs("nvcc")) {
+  env.W4A16_BUILD_CUDA ??= "1";
+  env.W4A16_CUDA_ARCHITECTURES ??= "90a-real";
+}
+
 let passed = 0;
 let failed = 0;
 
@@ -36,6 +42,7 @@ for (const name of publicPackages()) {
     "--quiet",
   );
 }
+check("native CUDA code", "node", "packages/cuda-kernel/scripts/native-test.mjs");
 check("figures in the README", "node", "packages/bench/scripts/render-readme.mjs", "--check");
 check("API documentation", "npm", "run", "--silent", "docs");
 check("packages, packed, installed and used", "npm", "run", "--silent", "pack", "--", "--check");
@@ -82,6 +89,11 @@ function check(name, command, ...args) {
 function run(command, args) {
   return spawnSync(command, args, { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] })
     .status;
+}
+
+/** Whether a tool is there and works: a wrapper may exist without what it wraps. */
+function runs(tool) {
+  return spawnSync(tool, ["--version"], { stdio: "ignore" }).status === 0;
 }
 
 function heading(name) {
