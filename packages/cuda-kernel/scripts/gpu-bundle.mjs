@@ -29,6 +29,7 @@ const PACKAGES = [
   "cpu-kernel",
   "cuda-kernel",
   "checkpoint",
+  "w4a16",
   "bench",
 ];
 /** Of each package. Only what is run: its sources and tests are needed where the tests run. */
@@ -76,14 +77,14 @@ function copyWorkspace() {
   }
 }
 
-/** A manifest without the dependencies that are for building and checking. */
+/** A manifest without the dependencies that are for building and checking, or bring the addons of platforms. */
 function copyManifest(path) {
-  const { devDependencies = {}, ...manifest } = JSON.parse(
-    readFileSync(join(workspace, path), "utf8"),
-  );
+  const manifest = JSON.parse(readFileSync(join(workspace, path), "utf8"));
+  const { devDependencies = {} } = manifest;
   const kept = Object.entries(devDependencies).filter(([name]) => NEEDED_BY_TESTS.includes(name));
   manifest.devDependencies =
     path.includes(TESTED) || !path.includes("packages") ? Object.fromEntries(kept) : {};
+  if (path.includes("-kernel")) delete manifest.optionalDependencies;
   mkdirSync(dirname(join(bundle, path)), { recursive: true });
   writeFileSync(join(bundle, path), JSON.stringify(manifest, null, 2));
 }

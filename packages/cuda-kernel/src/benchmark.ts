@@ -1,9 +1,16 @@
 /** What a CUDA device offers to benchmarks: a dense peer, and what the GPU at hand does at most. */
-import { type DeviceError, type DType, elementCount, requireDType } from "@w4a16/core";
+import {
+  type DeviceError,
+  type Direction,
+  type DType,
+  elementCount,
+  requireDType,
+} from "@w4a16/core";
 import { CudaDenseWeight } from "./dense.js";
 import type { CudaDevice } from "./device.js";
 import { native } from "./failures.js";
 import { DATA_TYPE } from "./native.js";
+import type { CudaWeight } from "./weight.js";
 
 /** What a GPU does at most, as measured on it. */
 export interface CudaCeiling {
@@ -24,6 +31,19 @@ const ROUNDS = 8;
 /** The benchmark hooks of a device: `device.benchmark`. */
 export class CudaBenchmark {
   constructor(private readonly device: CudaDevice) {}
+
+  /** The kernel and tile that a product with `m` rows of `dtype` would use. */
+  kernel(weight: CudaWeight, direction: Direction, m: number, dtype: DType): string {
+    const {
+      kernel,
+      plan,
+      tileFeatures,
+      tileTokens,
+      splits = 1,
+    } = weight.explain(direction, m, dtype);
+    const tile = plan ?? (tileFeatures === undefined ? "" : `${tileFeatures}x${tileTokens}`);
+    return `${kernel} ${tile}${splits > 1 ? `, reduction in ${splits} parts` : ""}`.trim();
+  }
 
   /**
    * A dense weight [n, k], rounded to `dtype`, whose products cuBLAS computes; undefined where

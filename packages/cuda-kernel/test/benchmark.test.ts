@@ -5,7 +5,7 @@ import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { describe, expect, it } from "vitest";
 import { CudaDenseWeight } from "../src/dense.js";
 import { CudaDevice } from "../src/device.js";
-import { cuda } from "../src/index.js";
+import { type CudaWeight, cuda } from "../src/index.js";
 import { fakeAddon, INFO, nativeError } from "./helpers/fake-addon.js";
 
 const withoutCublas = {
@@ -25,6 +25,23 @@ describe("benchmark hooks, on an addon that only pretends", () => {
       /libcublas.*W4A16_CUBLAS/s,
     );
     expect(live.size).toBe(0);
+  });
+
+  it("names the kernel, its tile and how the reduction is shared out", () => {
+    const kernels = [
+      [{ kernel: "sm90a-wgmma", plan: "pair 128x64" }, "sm90a-wgmma pair 128x64"],
+      [{ kernel: "sm80-mma", tileFeatures: 32, tileTokens: 16, splits: 1 }, "sm80-mma 32x16"],
+      [
+        { kernel: "sm80-mma", tileFeatures: 64, tileTokens: 64, splits: 2 },
+        "sm80-mma 64x64, reduction in 2 parts",
+      ],
+      [{ kernel: "simt-float32" }, "simt-float32"],
+    ] as const;
+    const { benchmark } = new CudaDevice(fakeAddon().addon, INFO);
+    for (const [choice, name] of kernels) {
+      const weight = { explain: () => choice } as unknown as CudaWeight;
+      expect(benchmark.kernel(weight, "matmul", 1, "bfloat16")).toBe(name);
+    }
   });
 
   it("another failure is not taken for a missing library", () => {

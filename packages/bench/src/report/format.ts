@@ -30,6 +30,12 @@ export function ownName(row: Row): string {
   return row.device === "reference" ? "unfused" : "fused";
 }
 
+/** Those of `names` that could have run beside the rows' device: ONNX Runtime computes on the host. */
+export function peersOf(rows: readonly Row[], names: readonly string[]): readonly string[] {
+  const onHost = rows.some(({ device }) => device !== "cuda");
+  return onHost ? names : names.filter((name) => !name.startsWith("onnxruntime"));
+}
+
 export function formatTime(microseconds: number): string {
   if (microseconds < 1e3) return `${digits(microseconds)} µs`;
   if (microseconds < 1e6) return `${digits(microseconds / 1e3)} ms`;
