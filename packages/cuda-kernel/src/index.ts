@@ -12,4 +12,8 @@ export { CudaGraph } from "./graph.js";
 export type { CudaDeviceInfo, KernelChoice, KernelPreference } from "./native.js";
 export { CudaEvent, CudaStream } from "./stream.js";
 export { CudaTensor } from "./tensor.js";
+export type { TunedKernel } from "./tuning/cache.js";
+export type { Product, TuneShape } from "./tuning/products.js";
+export type { TuneOptions, TuneProgress, TuneResult } from "./tuning/tune.js";
+export { type TuneReport, Tuning } from "./tuning/tuning.js";
 export { type CudaMatmulOptions, CudaWeight } from "./weight.js";

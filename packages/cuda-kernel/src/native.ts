@@ -138,6 +138,26 @@ export interface NativeAddon {
   /** Multiplies and adds in registers. @returns how many multiplications and additions were enqueued. */
   probeMultiplyAdd(device: Device, sink: Buffer, type: number): number;
 
+  /** Names of the kernels that could compute a product of 16-bit activations; what would be used first. */
+  candidates(
+    device: Device,
+    n: number,
+    k: number,
+    groupSize: number,
+    transposed: boolean,
+    m: number,
+  ): string[];
+  /** From now on the product uses that kernel; with no name, the one the models choose. @returns whether there is one of that name. */
+  useCandidate(
+    device: Device,
+    n: number,
+    k: number,
+    groupSize: number,
+    transposed: boolean,
+    m: number,
+    name: string,
+  ): boolean;
+
   createStream(device: Device): number;
   destroyStream(device: Device, stream: number): void;
   useStream(device: Device, stream: number): void;
