@@ -128,6 +128,18 @@ W4A16_DEVICE uint32_t held(uint32_t x) {
   hold(x);
   return x;
 }
+// A value that is the same in all lanes, and that the compiler then knows to be: it can live in a uniform register.
+template <typename T>
+W4A16_DEVICE T uniform(T x) {
+  return __shfl_sync(0xffffffffu, x, 0);
+}
+// True in one lane of a converged warp. The copy engine's instructions take uniform registers; under this
+// condition the compiler knows that one lane issues them, under any other it writes a loop over lanes.
+W4A16_DEVICE bool elected() {
+  uint32_t r;
+  asm volatile("{\n.reg .pred p;\nelect.sync _|p, 0xffffffff;\nselp.u32 %0, 1, 0, p;\n}\n" : "=r"(r));
+  return r != 0;
+}
 template <int Count>
 W4A16_DEVICE void takeRegisters() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Count));

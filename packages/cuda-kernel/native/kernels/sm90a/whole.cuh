@@ -107,14 +107,13 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
   static_assert(kShape.groups == 1, "one group takes every stage");
   enum { kLoaderBarrier = 13, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
-  const R ring{ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
+  const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)))};
 
-  const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);
-  const int lane = ptx::held(threadIdx.x & 31);
+  const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7)), turnsEnd = args.schedule.turnsEnd(blockIdx.x);
   if (warpgroup == kShape.rows) {
     if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    using L = Loader<ShapeIndex, Units, Transposed>;
-    const int role = (threadIdx.x >> 5) - kConsumers / 32;
+    using L = Loaders<ShapeIndex, Units, Transposed>;
+    const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
     if (threadIdx.x == kConsumers) {
       ring.initBarriers();
       ptx::barrierInitFence();
@@ -123,12 +122,12 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
     if (role < L::kWarps) {
       ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
       if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
-      if (lane == 0) {
-        L loader(ring, args, &x, role);
-        Pieces pieces(args.schedule, blockIdx.x);
-        Piece piece;
+      L::dispatch(role, [&](auto r) {
+        if (!ptx::elected()) return;
+        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
         RingPosition<kStages> at;
-        while (pieces.next(piece)) {
+        for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
+          const Piece piece(args.schedule, blockIdx.x, turn);
           int across, firstToken;
           tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
           loader.aim(across, firstToken);
@@ -138,28 +137,29 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
             at.advance();
           }
         }
-      }
+      });
     }
   } else {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
-    const int thread = ptx::held(threadIdx.x & 127);
+    const int thread = ptx::held(threadIdx.x & 127), lane = thread & 31;
     const Partials<ShapeIndex> partials{args, warpgroup, thread};
-    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, warpgroup, thread >> 5, lane);
+    using M = Multiplier<T, ShapeIndex, Units, Transposed>;
+    M multiplier(ring, args, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
-    Pieces pieces(args.schedule, blockIdx.x);
-    Piece piece;
     RingPosition<kStages> at;
-    while (pieces.next(piece)) {
-      int previous = -1;
+    const auto multiplyNext = [&](auto turn) {
+      ptx::barrierWait(ring.full(at.slot), at.phase);
+      multiplier.template stage<decltype(turn)::value>(at.slot);
+      at.advance();
+    };
+    for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
+      const Piece piece(args.schedule, blockIdx.x, turn);
       multiplier.clear();
-      for (int stage = piece.begin; stage < piece.end; stage++) {
-        ptx::barrierWait(ring.full(at.slot), at.phase);
-        multiplier.stage(at.slot, previous);
-        previous = at.slot;
-        at.advance();
-      }
+      int stages = piece.end - piece.begin;
+      if constexpr (M::kTurns)
+        for (; stages > 1; stages -= 2) multiplyNext(std::integral_constant<int, 0>{}), multiplyNext(std::integral_constant<int, 1>{});
+      for (; stages > 0; stages--) multiplyNext(std::integral_constant<int, 0>{});
       multiplier.finish();
-      ring.release(previous, lane);
       if (piece.part > 0) {
         partials.leave(multiplier.sum);
         break;

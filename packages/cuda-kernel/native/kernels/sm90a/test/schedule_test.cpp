@@ -17,9 +17,8 @@ static int failures = 0;
 static void test(const Schedule& s) {
   std::vector<int> computed(static_cast<size_t>(s.tiles) * s.stages), stored(s.tiles);
   for (int cta = 0; cta < s.ctas; cta++) {
-    Pieces pieces(s, cta);
-    Piece piece;
-    while (pieces.next(piece)) {
+    for (int turn = cta; turn < s.turnsEnd(cta); turn += s.ctas) {
+      const Piece piece(s, cta, turn);
       EXPECT(piece.begin < piece.end && piece.end <= s.stages && piece.tile < s.tiles);
       for (int i = piece.begin; i < piece.end; i++) computed[static_cast<size_t>(piece.tile) * s.stages + i]++;
       stored[piece.tile] += piece.part == 0;
