@@ -45,8 +45,10 @@ struct RingPosition {
   int slot = 0;
   uint32_t phase = 0;  // parity of the round
 
+  // `Step` divides Stages.
+  template <int Step = 1>
   __device__ __forceinline__ void advance() {
-    if (++slot == Stages) slot = 0, phase ^= 1;
+    if ((slot += Step) >= Stages) slot -= Stages, phase ^= 1;
   }
 };
 

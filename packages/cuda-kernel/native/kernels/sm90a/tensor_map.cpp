@@ -18,7 +18,10 @@ PFN_cuTensorMapEncodeTiled_v12000 encodeFunction() {
 
 }  // namespace
 
-bool boxedActivations(const FusedProblem& p) { return (p.transposed ? p.N : p.K) % layout::kTileSize == 0; }
+#ifndef XFLAT
+#define XFLAT 0
+#endif
+bool boxedActivations(const FusedProblem& p, const Shape& shape) { return (XFLAT == 0 || shape.chunks > 1) && (p.transposed ? p.N : p.K) % layout::kTileSize == 0; }
 
 int activationRows(const FusedProblem& p, const Shape& shape) {
   return static_cast<int>(p.M < shape.spanTokens() ? roundUp<int64_t>(p.M, 8) : shape.spanTokens());  // the swizzle repeats every 8 rows
@@ -27,7 +30,7 @@ int activationRows(const FusedProblem& p, const Shape& shape) {
 cudaError_t mapActivations(const FusedProblem& p, const Shape& shape, CUtensorMap* map) {
   const PFN_cuTensorMapEncodeTiled_v12000 encode = encodeFunction();
   if (!encode) return cudaErrorNotSupported;
-  const bool boxed = boxedActivations(p);
+  const bool boxed = boxedActivations(p, shape);
   const cuuint64_t reduction = p.transposed ? p.N : p.K, tokens = p.M;
   const cuuint64_t rowBytes = p.M == 1 ? roundUp<cuuint64_t>(reduction * 2, 16) : p.xStride * 2;  // a single row has no next
   const cuuint64_t extents[3] = {boxed ? 64 : reduction, tokens, boxed ? reduction / 64 : 1};
@@ -46,7 +49,7 @@ cudaError_t mapOutput(const FusedProblem& p, const Shape& shape, CUtensorMap* ma
   const cuuint64_t features = p.transposed ? p.K : p.N;
   const cuuint64_t extents[2] = {features, static_cast<cuuint64_t>(p.M)};
   const cuuint64_t strides[1] = {p.M == 1 ? roundUp<cuuint64_t>(features * 2, 16) : p.outStride * 2};
-  const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(shape.stagedTokens())};
+  const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(shape.boxTokens())};
   const cuuint32_t steps[2] = {1, 1};
   const CUresult result = encode(map, p.outType == DataType::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, p.out, extents,
                                  strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_NONE,

@@ -68,7 +68,8 @@ struct Partials {
 // ends at the edges, while the other is filled, and the last while the next tile is multiplied.
 template <typename T, int ShapeIndex>
 W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint32_t staging, const float* sum, int firstToken, int firstFeature, int warpgroup, int thread) {
-  constexpr int kTokens = kShapes[ShapeIndex].tokens, kStaged = kShapes[ShapeIndex].stagedTokens();
+  constexpr Shape kShape = kShapes[ShapeIndex];
+  constexpr int kTokens = kShape.tokens, kStaged = kShape.stagedTokens(), kBuffers = ceilDiv(kTokens, kStaged);
   const int warp = thread >> 5, lane = thread & 31;
   if (!args.outVector) {
     const int feature = firstFeature + warp * 16 + lane / 4;
@@ -78,28 +79,33 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
   }
   const uint32_t to = stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
 #pragma unroll
-  for (int c = 0; c < kTokens / kStaged; c++) {
+  for (int c = 0; c < kBuffers; c++) {
     const uint32_t buffer = staging + (c & 1) * (kStaged * 128);
+    constexpr int kLast = kTokens - (kBuffers - 1) * kStaged;
+    const int count = c + 1 < kBuffers ? kStaged : kLast;
     if (thread == 0) ptx::storeWaitRead<1>();
     ptx::namedBarrier(1 + warpgroup, 128);
 #pragma unroll
     for (int j = 0; j < kStaged / 16; j++) {
+      if (j * 16 >= count) break;
       const float* v = sum + c * (kStaged / 2) + j * 8;
       ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
     }
     ptx::storeFence();
     ptx::namedBarrier(1 + warpgroup, 128);
     if (thread == 0) {
-      ptx::tensorStore(out, buffer, firstFeature, firstToken + c * kStaged);
+#pragma unroll
+      for (int t = 0; t < kStaged; t += kShape.boxTokens())
+        if (t < count) ptx::tensorStore(out, buffer + t * 128, firstFeature, firstToken + c * kStaged + t);
       ptx::storeCommit();
     }
   }
   // An odd number of buffers: the next tile starts with the one in use.
-  if (kTokens / kStaged % 2 != 0 && thread == 0) ptx::storeWaitRead<0>();
+  if (kBuffers % 2 != 0 && thread == 0) ptx::storeWaitRead<0>();
 }
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
-__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out, const __grid_constant__ Arguments args) {
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out, const __grid_constant__ Arguments args) {
   using R = Ring<ShapeIndex, Units>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
@@ -156,9 +162,12 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
       const Piece piece(args.schedule, blockIdx.x, turn);
       multiplier.clear();
       int stages = piece.end - piece.begin;
-      if constexpr (M::kTurns)
+      if constexpr (M::kTurns) {
         for (; stages > 1; stages -= 2) multiplyNext(std::integral_constant<int, 0>{}), multiplyNext(std::integral_constant<int, 1>{});
-      for (; stages > 0; stages--) multiplyNext(std::integral_constant<int, 0>{});
+        if (stages > 0) multiplyNext(std::integral_constant<int, 0>{});
+      } else {
+        for (; stages > 0; stages--) multiplyNext(std::integral_constant<int, 0>{});
+      }
       multiplier.finish();
       if (piece.part > 0) {
         partials.leave(multiplier.sum);
