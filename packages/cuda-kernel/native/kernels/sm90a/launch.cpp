@@ -56,7 +56,6 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   a.workspace = workspace;
   a.counters = counters;
   a.outStride = p.outStride;
-  a.paramRowBytes = table.rowBytes();
   a.tokens = static_cast<int>(p.M);
   a.features = static_cast<int>(featuresOf(p));
   a.chunks = static_cast<int>(p.transposed ? extent.tilesN : extent.tilesK);
@@ -64,6 +63,12 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   a.tilesN = static_cast<int>(extent.tilesN);
   a.paramRows = static_cast<int>(table.rows);
   a.tilesAcross = ceilDiv(a.featureTiles, shape.rows);
+  a.across = FastDivisor(a.tilesAcross);
+  const int tilesDown = ceilDiv(a.tokens, shape.tokens);
+  a.bands = ceilDiv(tilesDown, kBand);
+  a.lastHeight = tilesDown - (a.bands - 1) * kBand;
+  a.bandTiles = FastDivisor(kBand * static_cast<uint32_t>(a.tilesAcross));
+  a.lastBand = FastDivisor(a.lastHeight);
   // A single group may be any size: every unit falls into its only row.
   a.group = FastDivisor(static_cast<uint32_t>(ceilDiv<int64_t>(p.groupSize, 64 / units)));
   a.schedule = plan.schedule;
@@ -106,11 +111,15 @@ Plan makePlan(const FusedProblem& p, int shape, int parts, int multiprocessors) 
   d.direct = d.tiles;
   d.firstPart = d.stages;
   const int tail = d.tiles % multiprocessors;
-  if (parts < 2 || tail * parts > multiprocessors || d.stages < 4 * parts) return plan;
+  if (parts < 2 || tail * parts > multiprocessors || d.stages < 4 * parts) {
+    d.divisors();
+    return plan;
+  }
   d.parts = parts;
   d.direct = d.tiles - tail;
   d.ctas = d.direct > 0 ? multiprocessors : tail * parts;
   d.firstPart = ceilDiv(d.stages, parts) + (d.stages >= 16 * parts ? kFirstPartExtra : 0);
+  d.divisors();
   return plan;
 }
 

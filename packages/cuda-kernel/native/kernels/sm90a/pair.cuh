@@ -83,8 +83,13 @@ struct Exchange {
       for (int u = first; u < kOwned; u += 2, token += 32, out += 32 * args.outStride)
         if (token < args.tokens) *reinterpret_cast<uint4*>(out) = ptx::loadShared16(from + u * 1024);
     } else {
+      const int column = warp * 16 + lane / 4;
+      const uint32_t staging = ring.extra() + row * kRowBytes;
+      ptx::namedBarrier(1 + row, 128);
 #pragma unroll
-      for (int i = 0; i < 4 * kOwned; i++) storeElement<T>(args, tokenOf(i / 4) + lane % 4 * 2 + i % 2, feature + i / 2 % 2 * 8, owned[i]);
+      for (int i = 0; i < 4 * kOwned; i++) stageElement(staging, i / 4 * 8 + lane % 4 * 2 + i % 2, column + i / 2 % 2 * 8, owned[i]);
+      ptx::namedBarrier(1 + row, 128);
+      storeStaged<T>(args, staging, kOwned * 8, [&](int i) { return tokenOf(i / 8) + i % 8; }, firstFeature, thread);
     }
   }
 };
@@ -102,42 +107,11 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
 
   const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7));
   const int rank = static_cast<int>(ptx::clusterRank());
-  const int tile = blockIdx.x / 2, across = tile % args.tilesAcross, firstToken = tile / args.tilesAcross * kShape.tokens;
+  const int tile = blockIdx.x / 2, down = args.across.divide(tile), across = tile - down * args.tilesAcross, firstToken = down * kShape.tokens;
   const int stages = ceilDiv(args.chunks, kShape.chunks);
   const int begin = stages * rank / 2, count = stages * (rank + 1) / 2 - begin;
 
-  if (warpgroup == kShape.warpgroups()) {
-    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    using L = Loaders<ShapeIndex, Units, Transposed>;
-    const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
-    if (threadIdx.x == kConsumers) {
-      ring.initBarriers();
-      for (int row = 0; row < kShape.rows; row++) {
-        ptx::barrierInit(ring.received(row), 1);
-        ptx::barrierExpect(ring.received(row), E::kRowBytes);
-      }
-      ptx::barrierInitFence();
-    }
-    __syncwarp();
-    ptx::clusterArrive();
-    if (role < L::kWarps) {
-      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
-      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
-      L::dispatch(role, [&](auto r) {
-        if (!ptx::elected()) return;
-        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
-        loader.aim(across, firstToken);
-        RingPosition<kStages> at;
-        for (int i = 0; i < count; i++) {
-          ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
-          loader.load(at.slot, begin + i);
-          at.advance();
-        }
-      });
-      __syncwarp();
-    }
-    ptx::clusterWait();
-  } else {
+  if (warpgroup < kShape.warpgroups()) {  // the order: as in whole.cuh
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     ptx::clusterArrive();
     const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = ptx::held(threadIdx.x & 127), warp = thread >> 5, lane = thread & 31;
@@ -164,6 +138,39 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       ptx::barrierWait(ring.received(row), 0);
       exchange.store(multiplier.sum, firstToken, (across * kShape.rows + row) * 64, warp, lane);
     }
+  } else {
+    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
+    using L = Loaders<ShapeIndex, Units, Transposed>;
+    const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
+    if (role == 0) {
+      const int lane = threadIdx.x & 31;
+      ring.initBarriers(lane);
+      if (lane < kShape.rows) {
+        ptx::barrierInit(ring.received(lane), 1);
+        ptx::barrierExpect(ring.received(lane), E::kRowBytes);
+      }
+      ptx::barrierInitFence();
+      if (ptx::elected()) ptx::prefetchMap(&x);
+      __syncwarp();
+    }
+    ptx::clusterArrive();
+    if (role < L::kWarps) {
+      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
+      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
+      L::dispatch(role, [&](auto r) {
+        if (!ptx::elected()) return;
+        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
+        loader.aim(across, firstToken);
+        RingPosition<kStages> at;
+        for (int i = 0; i < count; i++) {
+          ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
+          loader.load(at.slot, begin + i);
+          at.advance();
+        }
+      });
+      __syncwarp();
+    }
+    ptx::clusterWait();
   }
 }
 

@@ -45,6 +45,7 @@ W4A16_DEVICE void bulkLoad(uint32_t dst, const void* src, uint32_t bytes, uint32
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(dst), "l"(src), "r"(bytes), "r"(barrier)
                : "memory");
 }
+W4A16_DEVICE void prefetchMap(const CUtensorMap* map) { asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory"); }
 // A box of shared memory to global memory; what lies outside of the tensor is not stored.
 W4A16_DEVICE void tensorStore(const CUtensorMap* map, uint32_t src, int c0, int c1) {
   asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map), "r"(src), "r"(c0), "r"(c1) : "memory");
@@ -101,6 +102,13 @@ W4A16_DEVICE void storeMatrix2Transposed(uint32_t address, uint32_t x, uint32_t 
 W4A16_DEVICE float4 loadSharedFloat4(uint32_t address) {
   float4 v;
   asm volatile("ld.shared.v4.f32 {%0,%1,%2,%3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "r"(address) : "memory");
+  return v;
+}
+
+W4A16_DEVICE void storeSharedFloat(uint32_t address, float v) { asm volatile("st.shared.f32 [%0], %1;" ::"r"(address), "f"(v) : "memory"); }
+W4A16_DEVICE float loadSharedFloat(uint32_t address) {
+  float v;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(address) : "memory");
   return v;
 }
 

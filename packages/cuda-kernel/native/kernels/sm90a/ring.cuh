@@ -27,11 +27,10 @@ struct Ring {
   __device__ __forceinline__ uint32_t empty(int slot) const { return full(kLayout.stages + slot); }
   __device__ __forceinline__ uint32_t received(int row) const { return full(2 * kLayout.stages + row); }  // Pair: partial sums of 64 features have arrived
 
-  __device__ __forceinline__ void initBarriers() const {
-    for (int i = 0; i < kLayout.stages; i++) {
-      ptx::barrierInit(full(i), 1);
-      ptx::barrierInit(empty(i), kReaders);
-    }
+  // By one warp, a lane a barrier: one after the other they would take longer than a kernel can wait at its start.
+  __device__ __forceinline__ void initBarriers(int lane) const {
+    static_assert(2 * kLayout.stages <= 32, "a lane for each");
+    if (lane < 2 * kLayout.stages) ptx::barrierInit(full(lane), lane < kLayout.stages ? 1 : kReaders);
   }
   // By one warp of a reading group.
   __device__ __forceinline__ void release(int slot, int lane) const {
@@ -54,8 +53,8 @@ struct RingPosition {
 
 // Filling the ring: three or four warps of the loading warpgroup, one elected lane of each, issue the copies of a
 // stage: one the activations, one the weights, the rest the parameters. (One thread for all of them cannot keep up
-// with the tensor cores.) `Role` is the warp's index in the loading warpgroup: each role has a loop of its own, all of it
-// in uniform registers.
+// with the tensor cores.) `Role` is the warp's index in the loading warpgroup; each role has a loop of its own, which
+// then lives in uniform registers.
 //
 // Features past the edge are not loaded: their sums are not stored. A stage past the end of the reduction
 // gets zeros for activations, and the last 64 again for the rest: what is there must be finite.
@@ -85,19 +84,19 @@ class Loader {
   // What changes with the tile only.
   __device__ __forceinline__ void aim(int across, int firstToken) {
     firstToken_ = firstToken;
-    feature_ = across * kShape.rows;
-    present_ = min(kShape.rows, args_.featureTiles - feature_);
+    const int feature = across * kShape.rows;
+    present_ = min(kShape.rows, args_.featureTiles - feature);
     if constexpr (Role == 0) {
       expected_ = kShape.spans() * kShape.chunks * args_.xRows * 128 + present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes));
     } else if constexpr (Role == 1) {
       // Forward: super-tiles that are neighbours along the features lie side by side. Transposed: along the reduction.
 #pragma unroll
-      for (int r = 0; r < kShape.rows; r++) from_[r] = args_.packed + (Transposed ? (feature_ + r) * static_cast<int64_t>(args_.tilesN) : feature_) * layout::kTileBytes;
+      for (int r = 0; r < kShape.rows; r++) from_[r] = args_.packed + (Transposed ? (feature + r) * static_cast<int64_t>(args_.tilesN) : feature) * layout::kTileBytes;
     } else if constexpr (Transposed) {
 #pragma unroll
-      for (int u = 0; u < Units; u++) from_[u] = paramRow((feature_ + Role - 2) * Units + u);
+      for (int u = 0; u < Units; u++) from_[u] = args_.params + paramRow((feature + Role - 2) * Units + u);
     } else {
-      from_[0] = args_.params + feature_ * kRunBytes;
+      from_[0] = args_.params + feature * kRunBytes;
     }
   }
 
@@ -151,12 +150,12 @@ class Loader {
     } else {
 #pragma unroll
       for (int i = 0; i < kShape.chunks * Units; i++)
-        ptx::bulkLoad(to + i * (kShape.rows * kRunBytes), from_[0] + (paramRow(along(first + i / Units) * Units + i % Units) - args_.params), present_ * kRunBytes, full);
+        ptx::bulkLoad(to + i * (kShape.rows * kRunBytes), from_[0] + paramRow(along(first + i / Units) * Units + i % Units), present_ * kRunBytes, full);
     }
   }
-  // The table's row of a unit (64 / Units of K).
-  __device__ __forceinline__ const uint8_t* paramRow(int unit) const {
-    return args_.params + min(static_cast<int>(args_.group.divide(unit)), args_.paramRows - 1) * args_.paramRowBytes;
+  // Where the table's row of a unit (64 / Units of K) starts.
+  __device__ __forceinline__ int64_t paramRow(int unit) const {
+    return min(static_cast<int>(args_.group.divide(unit)), args_.paramRows - 1) * static_cast<int64_t>(args_.tilesN) * kRunBytes;
   }
   // A stage of what lies side by side along the reduction, `bytes` to 64.
   __device__ __forceinline__ void loadAlong(uint32_t full, uint32_t to, const uint8_t* from, int bytes, int first) const {
@@ -171,7 +170,7 @@ class Loader {
   const R& ring_;
   const Arguments& args_;
   const CUtensorMap* x_;
-  int firstToken_ = 0, feature_ = 0, present_ = 0, expected_ = 0;
+  int firstToken_ = 0, present_ = 0, expected_ = 0;
   const uint8_t* from_[2];  // where this role's copies start
 };
 

@@ -10,7 +10,7 @@
 // The others are CTAs with lower indices, which were started before it, and they wait for nobody:
 // nothing depends on all CTAs being resident at once.
 #pragma once
-#include "../../layout/host_device.hpp"
+#include "../common/fast_divisor.hpp"
 
 namespace w4a16::sm90a {
 
@@ -21,10 +21,17 @@ struct Schedule {
   int direct = 0;       // tiles dealt out whole; the rest is the tail
   int parts = 1;        // CTAs to a tile of the tail
   int firstPart = 0;    // stages of part 0
+  FastDivisor byTail, byLaterParts;  // by tail() and by parts − 1: see divisors()
 
+  // Sets the divisors, after everything else.
+  Schedule& divisors() {
+    byTail = FastDivisor(tail() > 0 ? tail() : 1);
+    byLaterParts = FastDivisor(parts > 1 ? parts - 1 : 1);
+    return *this;
+  }
   W4A16_HOST_DEVICE int tail() const { return tiles - direct; }
   // Part p is stages [partBegin(p), partBegin(p + 1)).
-  W4A16_HOST_DEVICE int partBegin(int p) const { return p == 0 ? 0 : firstPart + (stages - firstPart) * (p - 1) / (parts - 1); }
+  W4A16_HOST_DEVICE int partBegin(int p) const { return p == 0 ? 0 : firstPart + byLaterParts.divide((stages - firstPart) * (p - 1)); }
   // The CTA of a part: parts in falling order, tile after tile in each.
   W4A16_HOST_DEVICE int ctaOf(int tile, int part) const { return (parts - 1 - part) * tail() + (tile - direct); }
 
@@ -41,9 +48,9 @@ struct Piece {
 
   W4A16_HOST_DEVICE Piece(const Schedule& s, int cta, int turn) : tile(turn), part(0), begin(0), end(s.stages) {
     if (turn < s.direct) return;
-    const int tail = s.tail();
-    part = s.parts - 1 - cta / tail;
-    tile = s.direct + cta % tail;
+    const int round = s.byTail.divide(cta);
+    part = s.parts - 1 - round;
+    tile = s.direct + cta - round * s.tail();
     begin = s.partBegin(part), end = s.partBegin(part + 1);
   }
 };

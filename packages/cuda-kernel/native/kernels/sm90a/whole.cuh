@@ -1,6 +1,8 @@
 // Family::Whole. Persistent CTAs compute whole output tiles, and perhaps parts of the last ones
 // (schedule.hpp). The loading warps run ahead into the next tile while a tile is stored.
 #pragma once
+#include <type_traits>
+
 #include "multiply.cuh"
 #include "output.cuh"
 
@@ -8,13 +10,11 @@ namespace w4a16::sm90a {
 
 // Output tiles are visited in bands of kBand token tiles, features outermost within a band: CTAs
 // that run together then share activations as well as weights in L2.
-constexpr int kBand = 8;
 W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile, int& across, int& firstToken) {
-  const int down = ceilDiv(args.tokens, tokensPerTile);
-  const int band = tile / (kBand * args.tilesAcross), inBand = tile - band * (kBand * args.tilesAcross);
-  const int height = min(kBand, down - band * kBand);
-  across = inBand / height;
-  firstToken = (band * kBand + inBand % height) * tokensPerTile;
+  const int band = args.bandTiles.divide(tile), inBand = tile - band * (kBand * args.tilesAcross);
+  const bool last = band == args.bands - 1;
+  across = last ? args.lastBand.divide(inBand) : inBand / kBand;
+  firstToken = (band * kBand + inBand - across * (last ? args.lastHeight : kBand)) * tokensPerTile;
 }
 
 // Partial tiles of a tail: one slot a CTA, a float4 a thread and unit of 8 tokens, and one flag a warpgroup.
@@ -71,10 +71,18 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
   constexpr Shape kShape = kShapes[ShapeIndex];
   constexpr int kTokens = kShape.tokens, kStaged = kShape.stagedTokens(), kBuffers = ceilDiv(kTokens, kStaged);
   const int warp = thread >> 5, lane = thread & 31;
-  if (!args.outVector) {
-    const int feature = firstFeature + warp * 16 + lane / 4;
+  if (!args.outVector) {  // both buffers as one: 16-bit or float32 values
+    const int feature = warp * 16 + lane / 4;
 #pragma unroll
-    for (int i = 0; i < kTokens / 2; i++) storeElement<T>(args, firstToken + i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, sum[i]);
+    for (int c = 0; c < kBuffers; c++) {
+      ptx::namedBarrier(1 + warpgroup, 128);
+#pragma unroll
+      for (int i = 0; i < kStaged / 2; i++)
+        if (c * (kStaged / 2) + i < kTokens / 2) stageElement(staging, i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, sum[c * (kStaged / 2) + i]);
+      ptx::namedBarrier(1 + warpgroup, 128);
+      storeStaged<T>(args, staging, min(kStaged, kTokens - c * kStaged), [&](int row) { return firstToken + c * kStaged + row; }, firstFeature, thread);
+    }
+    ptx::namedBarrier(1 + warpgroup, 128);
     return;
   }
   const uint32_t to = stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
@@ -116,36 +124,9 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
   const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)))};
 
   const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7)), turnsEnd = args.schedule.turnsEnd(blockIdx.x);
-  if (warpgroup == kShape.rows) {
-    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    using L = Loaders<ShapeIndex, Units, Transposed>;
-    const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
-    if (threadIdx.x == kConsumers) {
-      ring.initBarriers();
-      ptx::barrierInitFence();
-    }
-    __syncwarp();
-    if (role < L::kWarps) {
-      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
-      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
-      L::dispatch(role, [&](auto r) {
-        if (!ptx::elected()) return;
-        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
-        RingPosition<kStages> at;
-        for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
-          const Piece piece(args.schedule, blockIdx.x, turn);
-          int across, firstToken;
-          tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
-          loader.aim(across, firstToken);
-          for (int stage = piece.begin; stage < piece.end; stage++) {
-            ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
-            loader.load(at.slot, stage);
-            at.advance();
-          }
-        }
-      });
-    }
-  } else {
+  // ptxas lays out the last branch first. Everything waits for the first loads, and a kernel's code is as cold as its
+  // arguments: the loading warps' must be next to the entry.
+  if (warpgroup < kShape.rows) {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     const int thread = ptx::held(threadIdx.x & 127), lane = thread & 31;
     const Partials<ShapeIndex> partials{args, warpgroup, thread};
@@ -184,6 +165,38 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       storeTile<T, ShapeIndex>(args, &out, ring.extra() + warpgroup * (2 * kShape.stagedTokens() * 128), multiplier.sum, firstToken, firstFeature, warpgroup, thread);
     }
     if (thread == 0) ptx::storeWaitRead<0>();  // shared memory must outlive the stores
+  } else {
+    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
+    using L = Loaders<ShapeIndex, Units, Transposed>;
+    const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
+    if (role == 0) {
+      ring.initBarriers(threadIdx.x & 31);
+      ptx::barrierInitFence();
+      if (ptx::elected()) ptx::prefetchMap(&x);
+      __syncwarp();
+    } else if (role == 1 && ptx::elected()) {
+      ptx::prefetchMap(&out);
+    }
+    if (role < L::kWarps) {
+      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
+      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
+      L::dispatch(role, [&](auto r) {
+        if (!ptx::elected()) return;
+        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
+        RingPosition<kStages> at;
+        for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
+          const Piece piece(args.schedule, blockIdx.x, turn);
+          int across, firstToken;
+          tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
+          loader.aim(across, firstToken);
+          for (int stage = piece.begin; stage < piece.end; stage++) {
+            ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
+            loader.load(at.slot, stage);
+            at.advance();
+          }
+        }
+      });
+    }
   }
 }
 
