@@ -78,7 +78,7 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   a.outVector = p.outType != DataType::Float32 && aligned16(p.out) && (p.outStride % 8 == 0 || p.M == 1);
   // The copy engine stores 16 bytes at least: at an edge inside of them it would write past it.
   if (shape.family == Family::Whole && a.features % 8 != 0) a.outVector = false;
-  a.xBoxed = boxedActivations(p, shape);
+  a.xBoxed = boxedActivations(p);
   a.xRows = activationRows(p, shape);
   return a;
 }

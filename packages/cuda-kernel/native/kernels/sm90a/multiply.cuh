@@ -18,11 +18,12 @@ class Multiplier {
   using R = Ring<ShapeIndex, Units>;
   static constexpr Shape kShape = R::kShape;
   static constexpr int kSlabs = 4;  // k16 steps in a chunk
-  static constexpr int kFragments = kShape.batched ? 2 * kSlabs : kSlabs;
+  static constexpr bool kBatched = kShape.batchedFor(Transposed);
+  static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
   // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs.
   static constexpr int kParamSets = Transposed ? kSlabs : Units;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
-  static_assert(!kShape.batched || kShape.chunks == 1 || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
+  static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
 
  public:
   static constexpr int kSums = kShape.tokens / 2;
@@ -49,7 +50,7 @@ class Multiplier {
   }
 
   // A batch of one chunk to a stage: stages take turns with the fragments.
-  static constexpr bool kTurns = kShape.batched && kShape.chunks == 1;
+  static constexpr bool kTurns = kBatched && kShape.chunks == 1;
 
   // Multiplies the stage in `slot`, and releases the slot whose last wgmma is then known to be done. `Turn`: 0 for every
   // stage, or if kTurns 0 and 1 in turn.
@@ -63,7 +64,7 @@ class Multiplier {
       loadParams(slot, c);
       const uint32_t b = operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_;
       uint32_t(&words)[kSlabs] = quads[c & 1];
-      if constexpr (kShape.batched) {
+      if constexpr (kBatched) {
         const int set = kTurns ? Turn : c & 1;
         ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and the slot it was the last to read
         if (kTurns ? older_ >= 0 : c == 1 && last_ >= 0) ring_.release(kTurns ? older_ : last_, lane_);

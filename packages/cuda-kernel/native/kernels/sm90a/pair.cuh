@@ -8,9 +8,6 @@
 #include "multiply.cuh"
 #include "output.cuh"
 
-#ifndef SKEW
-#define SKEW 0
-#endif
 namespace w4a16::sm90a {
 
 template <typename T, int ShapeIndex, int Units>
@@ -118,8 +115,10 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
     Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, row, warp, lane);
     multiplier.clear();
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized
-    // The second row starts some stages after the first, whose exchange its last stages then hide.
-    constexpr int kSkew = kShape.rows == 2 ? SKEW : 0;
+    // The second row starts some stages after the first, whose exchange its last stages then hide. Three stages of
+    // the ring are left to the loads.
+    constexpr int kSkew = kShape.wide() ? (kStages < 5 ? kStages - 3 : 2) : 0;
+    static_assert(kSkew == 0 || kShape.rows == 2, "two rows");
     if (kSkew > 0 && row == 1) ptx::namedBarrier(kSkewBarrier, 256);
     RingPosition<kStages> at;
     at.slot = group;
@@ -143,14 +142,16 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
     using L = Loaders<ShapeIndex, Units, Transposed>;
     const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
     if (role == 0) {
-      const int lane = threadIdx.x & 31;
-      ring.initBarriers(lane);
-      if (lane < kShape.rows) {
-        ptx::barrierInit(ring.received(lane), 1);
-        ptx::barrierExpect(ring.received(lane), E::kRowBytes);
+      if (ptx::elected()) {
+        ring.initBarriers();
+#pragma unroll
+        for (int row = 0; row < kShape.rows; row++) {
+          ptx::barrierInit(ring.received(row), 1);
+          ptx::barrierExpect(ring.received(row), E::kRowBytes);
+        }
+        ptx::barrierInitFence();
+        ptx::prefetchMap(&x);
       }
-      ptx::barrierInitFence();
-      if (ptx::elected()) ptx::prefetchMap(&x);
       __syncwarp();
     }
     ptx::clusterArrive();

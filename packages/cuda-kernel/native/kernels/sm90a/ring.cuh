@@ -27,10 +27,13 @@ struct Ring {
   __device__ __forceinline__ uint32_t empty(int slot) const { return full(kLayout.stages + slot); }
   __device__ __forceinline__ uint32_t received(int row) const { return full(2 * kLayout.stages + row); }  // Pair: partial sums of 64 features have arrived
 
-  // By one warp, a lane a barrier: one after the other they would take longer than a kernel can wait at its start.
-  __device__ __forceinline__ void initBarriers(int lane) const {
-    static_assert(2 * kLayout.stages <= 32, "a lane for each");
-    if (lane < 2 * kLayout.stages) ptx::barrierInit(full(lane), lane < kLayout.stages ? 1 : kReaders);
+  // By one elected lane: of many lanes, the compiler writes a loop over them, a microsecond for two dozen barriers.
+  __device__ __forceinline__ void initBarriers() const {
+#pragma unroll
+    for (int i = 0; i < kLayout.stages; i++) {
+      ptx::barrierInit(full(i), 1);
+      ptx::barrierInit(empty(i), kReaders);
+    }
   }
   // By one warp of a reading group.
   __device__ __forceinline__ void release(int slot, int lane) const {

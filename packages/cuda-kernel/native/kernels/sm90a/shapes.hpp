@@ -31,40 +31,39 @@ struct Shape {
   W4A16_HOST_DEVICE constexpr int features() const { return 64 * rows; }
   W4A16_HOST_DEVICE constexpr int warpgroups() const { return rows * groups; }
   W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
+  // Transposed, a batch's parameters take so many registers and shared memory accesses that it only pays with 128 or fewer tokens.
+  W4A16_HOST_DEVICE constexpr bool batchedFor(bool transposed) const { return batched && !(transposed && wide()); }
   // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of its own.
   W4A16_HOST_DEVICE constexpr bool wide() const { return tokens > 128; }
 };
 
-#ifndef B256
-#define B256 false
-#endif
 constexpr Shape kShapes[] = {
-    {Family::Pair, 16, 1, 4, 4, false},     // 0
-    {Family::Pair, 16, 1, 2, 4, false, 2},  // 1
-    {Family::Pair, 32, 1, 2, 4, false},     // 2
-    {Family::Pair, 64, 1, 2, 2, true},      // 3
-    {Family::Pair, 96, 1, 2, 2, true},      // 4
-    {Family::Pair, 64, 2, 1, 2, true},      // 5
-    {Family::Pair, 96, 2, 1, 2, true},      // 6
-    {Family::Pair, 128, 2, 1, 2, true},     // 7
-    {Family::Pair, 160, 2, 1, 1, false},    // 8
-    {Family::Pair, 192, 2, 1, 1, false},    // 9
-    {Family::Pair, 224, 2, 1, 1, false},    // 10
-    {Family::Pair, 256, 2, 1, 1, false},    // 11
-    {Family::Whole, 32, 2, 1, 2, true},     // 12
-    {Family::Whole, 64, 2, 1, 2, true},     // 13
-    {Family::Whole, 128, 2, 1, 1, false},   // 14
-    {Family::Whole, 144, 2, 1, 1, B256},    // 15
-    {Family::Whole, 160, 2, 1, 1, B256},    // 16
-    {Family::Whole, 176, 2, 1, 1, B256},    // 17
-    {Family::Whole, 192, 2, 1, 1, B256},    // 18
-    {Family::Whole, 208, 2, 1, 1, B256},    // 19
-    {Family::Whole, 224, 2, 1, 1, B256},    // 20
-    {Family::Whole, 240, 2, 1, 1, B256},    // 21
-    {Family::Whole, 256, 2, 1, 1, B256},    // 22
-    {Family::Whole, 272, 2, 1, 1, false},   // 23
-    {Family::Whole, 288, 2, 1, 1, false},   // 24
-    {Family::Whole, 320, 2, 1, 1, false},   // 25
+    {Family::Pair, 16, 1, 4, 4, false},      // 0
+    {Family::Pair, 16, 1, 2, 4, false, 2},   // 1
+    {Family::Pair, 32, 1, 2, 4, false},      // 2
+    {Family::Pair, 64, 1, 2, 2, true},       // 3
+    {Family::Pair, 96, 1, 2, 2, true},       // 4
+    {Family::Pair, 64, 2, 1, 2, true},       // 5
+    {Family::Pair, 96, 2, 1, 2, true},       // 6
+    {Family::Pair, 128, 2, 1, 2, true},      // 7
+    {Family::Pair, 160, 2, 1, 1, false},     // 8
+    {Family::Pair, 192, 2, 1, 1, false},     // 9
+    {Family::Pair, 224, 2, 1, 1, false},     // 10
+    {Family::Pair, 256, 2, 1, 1, false},     // 11
+    {Family::Whole, 32, 2, 1, 2, true},      // 12
+    {Family::Whole, 64, 2, 1, 2, true},      // 13
+    {Family::Whole, 128, 2, 1, 1, false},    // 14
+    {Family::Whole, 144, 2, 1, 1, true},     // 15
+    {Family::Whole, 160, 2, 1, 1, true},     // 16
+    {Family::Whole, 176, 2, 1, 1, true},     // 17
+    {Family::Whole, 192, 2, 1, 1, true},     // 18
+    {Family::Whole, 208, 2, 1, 1, true},     // 19
+    {Family::Whole, 224, 2, 1, 1, true},     // 20
+    {Family::Whole, 240, 2, 1, 1, true},     // 21
+    {Family::Whole, 256, 2, 1, 1, true},     // 22
+    {Family::Whole, 272, 2, 1, 1, false},    // 23
+    {Family::Whole, 288, 2, 1, 1, false},    // 24
+    {Family::Whole, 320, 2, 1, 1, false},    // 25
 };
 constexpr int kShapeCount = sizeof(kShapes) / sizeof(kShapes[0]);
 

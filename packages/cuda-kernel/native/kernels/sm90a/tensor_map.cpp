@@ -18,10 +18,7 @@ PFN_cuTensorMapEncodeTiled_v12000 encodeFunction() {
 
 }  // namespace
 
-#ifndef XFLAT
-#define XFLAT 0
-#endif
-bool boxedActivations(const FusedProblem& p, const Shape& shape) { return (XFLAT == 0 || shape.chunks > 1) && (p.transposed ? p.N : p.K) % layout::kTileSize == 0; }
+bool boxedActivations(const FusedProblem& p) { return (p.transposed ? p.N : p.K) % layout::kTileSize == 0; }
 
 int activationRows(const FusedProblem& p, const Shape& shape) {
   return static_cast<int>(p.M < shape.spanTokens() ? roundUp<int64_t>(p.M, 8) : shape.spanTokens());  // the swizzle repeats every 8 rows
@@ -30,7 +27,7 @@ int activationRows(const FusedProblem& p, const Shape& shape) {
 cudaError_t mapActivations(const FusedProblem& p, const Shape& shape, CUtensorMap* map) {
   const PFN_cuTensorMapEncodeTiled_v12000 encode = encodeFunction();
   if (!encode) return cudaErrorNotSupported;
-  const bool boxed = boxedActivations(p, shape);
+  const bool boxed = boxedActivations(p);
   const cuuint64_t reduction = p.transposed ? p.N : p.K, tokens = p.M;
   const cuuint64_t rowBytes = p.M == 1 ? roundUp<cuuint64_t>(reduction * 2, 16) : p.xStride * 2;  // a single row has no next
   const cuuint64_t extents[3] = {boxed ? 64 : reduction, tokens, boxed ? reduction / 64 : 1};

@@ -170,9 +170,11 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
     using L = Loaders<ShapeIndex, Units, Transposed>;
     const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
     if (role == 0) {
-      ring.initBarriers(threadIdx.x & 31);
-      ptx::barrierInitFence();
-      if (ptx::elected()) ptx::prefetchMap(&x);
+      if (ptx::elected()) {
+        ring.initBarriers();
+        ptx::barrierInitFence();
+        ptx::prefetchMap(&x);
+      }
       __syncwarp();
     } else if (role == 1 && ptx::elected()) {
       ptx::prefetchMap(&out);
