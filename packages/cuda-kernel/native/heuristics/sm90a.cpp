@@ -35,16 +35,21 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
 
 namespace {
 
+template <typename Visit>
+void forEachPlan(const FusedProblem& p, int multiprocessors, const Visit& visit) {
+  for (int shape = 0; shape < sm90a::kShapeCount; shape++)
+    for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
+      const Plan plan = estimated(p, shape, parts, multiprocessors);
+      if (plan.schedule.parts == parts) visit(plan);
+    }
+}
+
 // The cheapest plan of any shape but `except`.
 Plan cheapest(const FusedProblem& p, int multiprocessors, int except) {
   Plan best{};
-  for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
-    if (shape == except) continue;
-    for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
-      const Plan plan = estimated(p, shape, parts, multiprocessors);
-      if (best.microseconds == 0.f || plan.microseconds < best.microseconds) best = plan;
-    }
-  }
+  forEachPlan(p, multiprocessors, [&](const Plan& plan) {
+    if (plan.shape != except && (best.microseconds == 0.f || plan.microseconds < best.microseconds)) best = plan;
+  });
   return best;
 }
 
@@ -55,6 +60,12 @@ std::string withEstimate(const Plan& plan) {
 }
 
 }  // namespace
+
+std::vector<Plan> estimatedPlans(const FusedProblem& p, int multiprocessors) {
+  std::vector<Plan> plans;
+  forEachPlan(p, multiprocessors, [&](const Plan& plan) { plans.push_back(plan); });
+  return plans;
+}
 
 Plan chooseHopper(const FusedProblem& p, int multiprocessors) { return cheapest(p, multiprocessors, -1); }
 

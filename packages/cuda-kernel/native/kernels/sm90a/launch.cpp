@@ -126,6 +126,7 @@ Plan makePlan(const FusedProblem& p, int shape, int parts, int multiprocessors) 
 std::string nameOf(const Plan& plan) {
   const Shape& s = kShapes[plan.shape];
   std::string name = (s.family == Family::Pair ? "pair " : "whole ") + std::to_string(s.features()) + "x" + std::to_string(s.tokens);
+  if (s.perSM > 1) name += " (" + std::to_string(s.perSM) + " a multiprocessor)";
   if (plan.schedule.parts > 1) name += ", last wave in " + std::to_string(plan.schedule.parts) + " parts";
   return name;
 }
