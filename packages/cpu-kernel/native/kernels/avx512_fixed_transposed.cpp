@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kMicroRows = 6;
 // Rows × tiles of a task whose sums are kept.
-constexpr size_t kSums = 2 * kPanelRows;
+constexpr size_t kSums = 4 * kPanelRows;
 // Largest error, relative to the result, that two digits may cause: normally distributed products
 // take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for chance
 // to even out.
@@ -154,12 +154,47 @@ void microRows(size_t rows, const uint8_t* digits, const ScaledBlock* blocks,
   }
 }
 
+// Σ v·code of two quads of k: vectors [part][row of the quad], each part of lanes summing different n.
+// A chain of sums for each digit, so that none waits for the other.
+template <int DIGITS>
+inline void addQuads(const uint8_t* from, const __m512i (*a)[DIGITS], __m512i* sums) {
+  const __m512i low = _mm512_set1_epi8(15);
+  __m512i c[2][4], acc[2][DIGITS];
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++) {
+#pragma GCC unroll 2
+    for (int half = 0; half < 2; half++) {
+      const __m512i v = turnBytes(_mm512_load_si512(from + i * kQuadBytes + 64 * half));
+      c[i][2 * half] = _mm512_and_si512(v, low);
+      c[i][2 * half + 1] = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+#pragma GCC unroll 3
+    for (int d = 0; d < DIGITS; d++) {
+#pragma GCC unroll 2
+      for (int i = 0; i < 2; i++) {
+        if (j == 0) acc[i][d] = _mm512_setzero_si512();
+        addProducts(acc[i][d], c[i][j], a[j][d]);
+      }
+    }
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++) {
+    sums[i] = acc[i][DIGITS - 1];
+#pragma GCC unroll 2
+    for (int d = DIGITS - 2; d >= 0; d--) {
+      sums[i] = _mm512_add_epi32(_mm512_slli_epi32(sums[i], 8), acc[i][d]);
+    }
+  }
+}
+
 // One row: each quad of k straight from the packed codes, its 4 parts of lanes summing different n,
 // which are added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
 template <int DIGITS>
 void oneRow(const WeightView& w, size_t nTile, size_t quad, const uint8_t* digits,
             const ScaledBlock& block, float* y, bool first) {
-  const __m512i low = _mm512_set1_epi8(15);
   __m512i a[4][DIGITS];  // of 16 n, each 4 n in all lanes of its part
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
@@ -168,26 +203,14 @@ void oneRow(const WeightView& w, size_t nTile, size_t quad, const uint8_t* digit
     a[j][1] = _mm512_shuffle_epi32(v, _MM_PERM_BBBB);
     if (DIGITS == 3) a[j][DIGITS - 1] = _mm512_shuffle_epi32(v, _MM_PERM_CCCC);
   }
+  const uint8_t* from = codesOf(w, nTile, quad);
+  const size_t ahead = toNextTile(w, nTile);
   for (size_t part = 0; part < 4; part++) {
     __m512i acc[4];
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; i++) {
-      const uint8_t* from = codesOf(w, nTile, quad + 4 * part + i);
-      prefetchNext(w, nTile, from);
-      prefetchNext(w, nTile, from + 64);
-      const __m512i v0 = turnBytes(_mm512_load_si512(from));
-      const __m512i v1 = turnBytes(_mm512_load_si512(from + 64));
-      const __m512i c[4] = {
-          _mm512_and_si512(v0, low), _mm512_and_si512(_mm512_srli_epi16(v0, 4), low),
-          _mm512_and_si512(v1, low), _mm512_and_si512(_mm512_srli_epi16(v1, 4), low)};
-      __m512i sum = _mm512_setzero_si512();
-#pragma GCC unroll 3
-      for (int d = DIGITS - 1; d >= 0; d--) {
-        if (d < DIGITS - 1) sum = _mm512_slli_epi32(sum, 8);
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) sum = _mm512_dpbusd_epi32(sum, c[j], a[j][d]);
-      }
-      acc[i] = sum;
+#pragma GCC unroll 2
+    for (int i = 0; i < 4; i += 2, from += 2 * kQuadBytes) {
+      prefetchBytes<2 * kQuadBytes>(from + ahead);
+      addQuads<DIGITS>(from, a, acc + i);
     }
     const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i32x4(acc[0], acc[1], 0x44),
                                         _mm512_shuffle_i32x4(acc[0], acc[1], 0xee));
@@ -212,21 +235,38 @@ void scalePanel(const Job& job, size_t nTile, size_t group, size_t begin, size_t
   }
 }
 
+// One row by some tiles. The digits for all groups come first: their long chains overlap.
+template <int DIGITS>
+void oneRowByTiles(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t row, Scratch& s) {
+  const WeightView& w = *job.weight;
+  const size_t firstGroup = groupOf(w, tile), lastGroup = groupOf(w, tile + tiles - 1);
+  for (size_t g = firstGroup; g <= lastGroup; g++) {
+    const BlockParameters b(w, nTile, g);
+    const size_t at = g - firstGroup;
+    s.blocks[at] = scaleRow<DIGITS>(packedRow(job, nTile, row), b, s.digits + at * kDigitBytes);
+  }
+  for (size_t t = 0; t < tiles; t++) {
+    const size_t at = groupOf(w, tile + t) - firstGroup;
+    oneRow<DIGITS>(w, nTile, (tile + t) * kTileQuads, s.digits + at * kDigitBytes, s.blocks[at],
+                   s.y + t * kTile, nTile == 0);
+  }
+}
+
 template <int DIGITS>
 void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t rows = end - begin, steps = (rows + kMicroRows - 1) / kMicroRows;
   for (size_t block = 0; block < w.nTiles; block++) {
     const bool first = block == 0;
+    if (rows == 1) {
+      oneRowByTiles<DIGITS>(job, block, tile, tiles, job.order[begin], s);
+      continue;
+    }
     for (size_t t = 0; t < tiles; t++) {
       const size_t group = groupOf(w, tile + t), quad = (tile + t) * kTileQuads;
       float* y = s.y + t * rows * kTile;
       if (t == 0 || group != groupOf(w, tile + t - 1)) {
         scalePanel<DIGITS>(job, block, group, begin, end, s);
-      }
-      if (rows == 1) {
-        oneRow<DIGITS>(w, block, quad, s.digits, s.blocks[0], y, first);
-        continue;
       }
       turnCodes(w, block, quad, s.codes);
       for (size_t step = 0; step < steps; step++) {
@@ -247,7 +287,7 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
 void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin, size_t end,
              uint8_t* scratch) {
   Scratch& s = *reinterpret_cast<Scratch*>(scratch);
-  const size_t last = tile + tiles, most = kSums / (end - begin);
+  const size_t last = tile + tiles, most = end - begin == 1 ? kPanelRows : kSums / (end - begin);
   for (; tile < last; tile += most) {
     const size_t count = last - tile < most ? last - tile : most;
     if (c == kRegular) {

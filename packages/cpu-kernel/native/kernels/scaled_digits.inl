@@ -63,12 +63,13 @@ inline __m512 reduceOne(__m512 v, F f) {
   return f(v, _mm512_permute_ps(v, 0xb1));
 }
 
-inline __m512 addFloats(__m512 a, __m512 b) { return _mm512_add_ps(a, b); }
-inline __m512 addIntegers(__m512 a, __m512 b) {
+constexpr auto addFloats = [](__m512 a, __m512 b) { return _mm512_add_ps(a, b); };
+constexpr auto addIntegers = [](__m512 a, __m512 b) {
   return _mm512_castsi512_ps(
       _mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
-}
-inline __m512 largerOf(__m512 a, __m512 b) { return _mm512_range_ps(a, b, 0x0b); }  // |.|, positive
+};
+// The larger magnitude.
+constexpr auto largerOf = [](__m512 a, __m512 b) { return _mm512_range_ps(a, b, 0x0b); };
 
 // The scales and centred zeros of 64 reduction columns in one group.
 struct BlockParameters {

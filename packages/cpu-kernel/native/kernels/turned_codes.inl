@@ -13,20 +13,28 @@ inline const uint8_t* codesOf(const WeightView& w, size_t nTile, size_t quad) {
 }
 
 // The next tile of n is far away in memory: fetched while this one is worked on.
-inline void prefetchNext(const WeightView& w, size_t nTile, const uint8_t* codes) {
-  if (nTile + 1 == w.nTiles) return;
-  _mm_prefetch(reinterpret_cast<const char*>(codes + w.quads * kQuadBytes), _MM_HINT_T0);
+inline size_t toNextTile(const WeightView& w, size_t nTile) {
+  return nTile + 1 == w.nTiles ? 0 : w.quads * kQuadBytes;
+}
+
+template <size_t BYTES>
+inline void prefetchBytes(const uint8_t* from) {
+#pragma GCC unroll 8
+  for (size_t i = 0; i < BYTES; i += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(from + i), _MM_HINT_T0);
+  }
 }
 
 void turnCodes(const WeightView& w, size_t nTile, size_t quad, TurnedCodes& to) {
   const __m512i low = _mm512_set1_epi8(15);
+  const size_t ahead = toNextTile(w, nTile);
   for (size_t part = 0; part < 4; part++) {
     for (size_t half = 0; half < 2; half++) {
       __m512i v[4];
 #pragma GCC unroll 4
       for (size_t i = 0; i < 4; i++) {
         const uint8_t* from = codesOf(w, nTile, quad + 4 * part + i) + 64 * half;
-        prefetchNext(w, nTile, from);
+        prefetchBytes<64>(from + ahead);
         v[i] = turnBytes(_mm512_load_si512(from));
       }
       const __m512i ab0 = _mm512_shuffle_i32x4(v[0], v[1], 0x44);

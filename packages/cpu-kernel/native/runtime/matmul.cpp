@@ -159,10 +159,10 @@ class Product {
   }
 
   // Neighbouring tiles share the packed codes' pages and, for some paths, work; but every thread is
-  // to have some tasks. Not more than two tiles where rows are many, for the caches' sake.
+  // to have some tasks. Not more than four tiles where rows are many, for the caches' sake.
   size_t tilesPerTask(const Job& job, size_t tiles) const {
     if (!path_.pairsTiles) return job.rows <= kPairedRows ? 2 : 1;
-    const size_t most = job.rows <= kFewRows ? 8 : 2;
+    const size_t most = job.rows <= kFewRows ? 8 : 4;
     size_t perTask = 2;
     while (2 * perTask <= most && tiles / (2 * perTask) >= 4 * pool_.threads()) perTask *= 2;
     return perTask;
