@@ -18,8 +18,14 @@ namespace {
 #include "kernels/turned_codes.inl"
 
 constexpr int kMicroRows = 6;
+constexpr size_t kMostTiles = 8;
 // Rows × tiles of a task whose sums are kept.
 constexpr size_t kSums = 4 * kPanelRows;
+// So few rows are computed straight from the packed codes.
+constexpr size_t kDirectRows = 4;
+// Rows that take turns with the tiles of a task: whole micro-kernels, or all of a few rows.
+constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = 16;
+constexpr size_t kMostDigitRows = kDirectRows * kMostTiles;  // which a group each may need
 // Largest error, relative to the result, that two digits may cause: normally distributed products
 // take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for chance
 // to even out.
@@ -28,10 +34,10 @@ constexpr size_t kFloat16Terms = size_t{1} << 20;
 constexpr size_t kSampledGroups = 4;
 
 struct Scratch {
-  TurnedCodes codes;
+  TurnedCodes codes[kMostTiles];
   DigitScratch reductions;
-  ScaledBlock blocks[kPanelRows];
-  alignas(64) uint8_t digits[kPanelRows * kDigitBytes];
+  ScaledBlock blocks[kMostDigitRows];
+  alignas(64) uint8_t digits[kMostDigitRows * kDigitBytes];
   alignas(64) float y[kSums * kTile];
 };
 
@@ -102,9 +108,10 @@ inline void addProducts(__m512i& acc, __m512i codes, __m512i digits) {
   asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(codes), "v"(digits));
 }
 
-// y[0..ROWS) += one block, by Horner's rule over the digits, most significant first.
+// y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. Not inlined:
+// accumulators need all registers.
 template <int ROWS, int DIGITS>
-void micro(const uint8_t* digits, const ScaledBlock* blocks, const TurnedCodes& codes, float* y,
+__attribute__((noinline)) void micro(const uint8_t* digits, const ScaledBlock* blocks, const TurnedCodes& codes, float* y,
            bool first) {
   __m512i acc[ROWS][4];
 #pragma GCC unroll 6
@@ -154,14 +161,30 @@ void microRows(size_t rows, const uint8_t* digits, const ScaledBlock* blocks,
   }
 }
 
-// Σ v·code of two quads of k: vectors [part][row of the quad], each part of lanes summing different n.
-// A chain of sums for each digit, so that none waits for the other.
+// The digits of 64 n of a row, those of 4 n in all lanes of their part.
 template <int DIGITS>
-inline void addQuads(const uint8_t* from, const __m512i (*a)[DIGITS], __m512i* sums) {
+struct SpreadDigits {
+  __m512i at[4][DIGITS];
+
+  void fill(const uint8_t* digits) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+      const __m512i v = _mm512_load_si512(digits + 64 * j);
+      at[j][0] = _mm512_shuffle_epi32(v, _MM_PERM_AAAA);
+      at[j][1] = _mm512_shuffle_epi32(v, _MM_PERM_BBBB);
+      if (DIGITS == 3) at[j][DIGITS - 1] = _mm512_shuffle_epi32(v, _MM_PERM_CCCC);
+    }
+  }
+};
+
+// Σ v·code for QUADS quads of k: vectors [part][row of the quad], each part of lanes summing other
+// n. A chain of sums for each digit, so that none waits for another.
+template <int ROWS, int QUADS, int DIGITS>
+inline void addQuads(const uint8_t* from, const SpreadDigits<DIGITS>* a, __m512i (*sums)[4]) {
   const __m512i low = _mm512_set1_epi8(15);
-  __m512i c[2][4], acc[2][DIGITS];
+  __m512i c[QUADS][4], acc[ROWS][QUADS][DIGITS];
 #pragma GCC unroll 2
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < QUADS; i++) {
 #pragma GCC unroll 2
     for (int half = 0; half < 2; half++) {
       const __m512i v = turnBytes(_mm512_load_si512(from + i * kQuadBytes + 64 * half));
@@ -174,106 +197,163 @@ inline void addQuads(const uint8_t* from, const __m512i (*a)[DIGITS], __m512i* s
 #pragma GCC unroll 3
     for (int d = 0; d < DIGITS; d++) {
 #pragma GCC unroll 2
-      for (int i = 0; i < 2; i++) {
-        if (j == 0) acc[i][d] = _mm512_setzero_si512();
-        addProducts(acc[i][d], c[i][j], a[j][d]);
+      for (int r = 0; r < ROWS; r++) {
+#pragma GCC unroll 2
+        for (int i = 0; i < QUADS; i++) {
+          if (j == 0) acc[r][i][d] = _mm512_setzero_si512();
+          addProducts(acc[r][i][d], c[i][j], a[r].at[j][d]);
+        }
       }
     }
   }
 #pragma GCC unroll 2
-  for (int i = 0; i < 2; i++) {
-    sums[i] = acc[i][DIGITS - 1];
+  for (int r = 0; r < ROWS; r++) {
 #pragma GCC unroll 2
-    for (int d = DIGITS - 2; d >= 0; d--) {
-      sums[i] = _mm512_add_epi32(_mm512_slli_epi32(sums[i], 8), acc[i][d]);
+    for (int i = 0; i < QUADS; i++) {
+      __m512i sum = acc[r][i][DIGITS - 1];
+#pragma GCC unroll 2
+      for (int d = DIGITS - 2; d >= 0; d--) {
+        sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8), acc[r][i][d]);
+      }
+      sums[r][i] = sum;
     }
   }
 }
 
-// One row: each quad of k straight from the packed codes, its 4 parts of lanes summing different n,
-// which are added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
-template <int DIGITS>
-void oneRow(const WeightView& w, size_t nTile, size_t quad, const uint8_t* digits,
-            const ScaledBlock& block, float* y, bool first) {
-  __m512i a[4][DIGITS];  // of 16 n, each 4 n in all lanes of its part
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; j++) {
-    const __m512i v = _mm512_load_si512(digits + 64 * j);
-    a[j][0] = _mm512_shuffle_epi32(v, _MM_PERM_AAAA);
-    a[j][1] = _mm512_shuffle_epi32(v, _MM_PERM_BBBB);
-    if (DIGITS == 3) a[j][DIGITS - 1] = _mm512_shuffle_epi32(v, _MM_PERM_CCCC);
-  }
+// One or two rows straight from the packed codes. The parts of lanes, which sum different n, are
+// added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
+template <int ROWS, int DIGITS>
+__attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t quad, const SpreadDigits<DIGITS>* a,
+            const ScaledBlock* blocks, float* y, bool first) {
+  constexpr int kQuads = ROWS == 1 ? 2 : 1;  // as many chains as hide the latency
   const uint8_t* from = codesOf(w, nTile, quad);
   const size_t ahead = toNextTile(w, nTile);
   for (size_t part = 0; part < 4; part++) {
-    __m512i acc[4];
+    __m512i acc[ROWS][4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i += kQuads, from += kQuads * kQuadBytes) {
+      prefetchBytes<kQuads * kQuadBytes>(from + ahead);
+      __m512i sums[ROWS][4];
+      addQuads<ROWS, kQuads, DIGITS>(from, a, sums);
 #pragma GCC unroll 2
-    for (int i = 0; i < 4; i += 2, from += 2 * kQuadBytes) {
-      prefetchBytes<2 * kQuadBytes>(from + ahead);
-      addQuads<DIGITS>(from, a, acc + i);
+      for (int r = 0; r < ROWS; r++) {
+#pragma GCC unroll 2
+        for (int j = 0; j < kQuads; j++) acc[r][i + j] = sums[r][j];
+      }
     }
-    const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i32x4(acc[0], acc[1], 0x44),
-                                        _mm512_shuffle_i32x4(acc[0], acc[1], 0xee));
-    const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i32x4(acc[2], acc[3], 0x44),
-                                        _mm512_shuffle_i32x4(acc[2], acc[3], 0xee));
-    const __m512i sums = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88),
-                                          _mm512_shuffle_i32x4(ab, cd, 0xdd));
-    addBlock(sums, block, y + 16 * part, first);
+#pragma GCC unroll 2
+    for (int r = 0; r < ROWS; r++) {
+      const __m512i* v = acc[r];
+      const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i32x4(v[0], v[1], 0x44),
+                                          _mm512_shuffle_i32x4(v[0], v[1], 0xee));
+      const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i32x4(v[2], v[3], 0x44),
+                                          _mm512_shuffle_i32x4(v[2], v[3], 0xee));
+      const __m512i sums = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88),
+                                            _mm512_shuffle_i32x4(ab, cd, 0xdd));
+      addBlock(sums, blocks[r], y + r * kTile + 16 * part, first);
+    }
   }
 }
 
 size_t groupOf(const WeightView& w, size_t tile) { return tile * kTileQuads / w.quadsPerGroup; }
 
-// The panel's digits of one block and group.
-template <int DIGITS>
-void scalePanel(const Job& job, size_t nTile, size_t group, size_t begin, size_t end, Scratch& s) {
-  const BlockParameters b(*job.weight, nTile, group);
-  for (size_t from = begin; from < end; from += 16) {
-    const size_t count = end - from < 16 ? end - from : 16, at = from - begin;
-    const auto x = [&](size_t i) { return packedRow(job, nTile, job.order[from + i]); };
-    scaleRows<DIGITS>(count, x, b, s.digits + at * kDigitBytes, s.blocks + at, s.reductions);
+// Tiles [from, to) of a task, counted from `tile`, that lie in one group.
+struct GroupTiles {
+  size_t group, from, to;
+};
+
+template <class F>
+void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
+  for (size_t from = 0; from < tiles;) {
+    const size_t group = groupOf(w, tile + from);
+    size_t to = from + 1;
+    while (to < tiles && groupOf(w, tile + to) == group) to++;
+    f(GroupTiles{group, from, to});
+    from = to;
   }
 }
 
-// One row by some tiles. The digits for all groups come first: their long chains overlap.
+// Adds one block to a few rows, one or two at a time. The digits for all groups come first: their
+// long chains overlap.
 template <int DIGITS>
-void oneRowByTiles(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t row, Scratch& s) {
+void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t rows,
+             Scratch& s) {
   const WeightView& w = *job.weight;
-  const size_t firstGroup = groupOf(w, tile), lastGroup = groupOf(w, tile + tiles - 1);
-  for (size_t g = firstGroup; g <= lastGroup; g++) {
-    const BlockParameters b(w, nTile, g);
-    const size_t at = g - firstGroup;
-    s.blocks[at] = scaleRow<DIGITS>(packedRow(job, nTile, row), b, s.digits + at * kDigitBytes);
-  }
-  for (size_t t = 0; t < tiles; t++) {
-    const size_t at = groupOf(w, tile + t) - firstGroup;
-    oneRow<DIGITS>(w, nTile, (tile + t) * kTileQuads, s.digits + at * kDigitBytes, s.blocks[at],
-                   s.y + t * kTile, nTile == 0);
+  size_t at = 0;
+  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
+    const BlockParameters b(w, nTile, g.group);
+    for (size_t i = 0; i < rows; i++, at++) {
+      const float* x = packedRow(job, nTile, job.order[begin + i]);
+      s.blocks[at] = scaleRow<DIGITS>(x, b, s.digits + at * kDigitBytes);
+    }
+  });
+  at = 0;
+  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
+    for (size_t i = 0; i < rows; i += 2) {
+      const size_t count = rows - i < 2 ? 1 : 2;
+      SpreadDigits<DIGITS> a[2];
+      for (size_t r = 0; r < count; r++) a[r].fill(s.digits + (at + r) * kDigitBytes);
+      for (size_t t = g.from; t < g.to; t++) {
+        const size_t quad = (tile + t) * kTileQuads;
+        float* y = s.y + (t * rows + i) * kTile;
+        if (count == 1) {
+          direct<1, DIGITS>(w, nTile, quad, a, s.blocks + at, y, nTile == 0);
+        } else {
+          direct<2, DIGITS>(w, nTile, quad, a, s.blocks + at, y, nTile == 0);
+        }
+      }
+      at += count;
+    }
+  });
+}
+
+// Adds one block to some rows whose digits and activations stay in the first-level cache.
+template <int DIGITS>
+void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t count,
+             float* y, size_t tileStride, Scratch& s) {
+  const WeightView& w = *job.weight;
+  const size_t steps = (count + kMicroRows - 1) / kMicroRows;
+  const auto x = [&](size_t i) { return packedRow(job, nTile, job.order[begin + i]); };
+  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
+    const BlockParameters b(w, nTile, g.group);
+    scaleRows<DIGITS>(count, x, b, s.digits, s.blocks, s.reductions);
+    for (size_t t = g.from; t < g.to; t++) {
+      for (size_t step = 0; step < steps; step++) {
+        const size_t from = count * step / steps, to = count * (step + 1) / steps;
+        microRows<DIGITS>(to - from, s.digits + from * kDigitBytes, s.blocks + from, s.codes[t],
+                          y + t * tileStride + from * kTile, nTile == 0);
+      }
+    }
+  });
+}
+
+// Fetches the activations of the chunk after chunk `i`, from the next block after the last.
+void prefetchChunk(const Job& job, size_t nTile, size_t i, size_t chunks, size_t begin, size_t rows) {
+  const size_t next = (i + 1) % chunks, block = nTile + (i + 1) / chunks;
+  if (block == job.weight->nTiles) return;
+  const size_t to = rows * (next + 1) / chunks;
+  for (size_t r = rows * next / chunks; r < to; r++) {
+    prefetchBytes<kTile * sizeof(float)>(
+        reinterpret_cast<const uint8_t*>(packedRow(job, block, job.order[begin + r])));
   }
 }
 
 template <int DIGITS>
 void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
-  const size_t rows = end - begin, steps = (rows + kMicroRows - 1) / kMicroRows;
+  const size_t rows = end - begin;
+  const size_t chunk = rows <= kMostChunk ? rows : kChunk, chunks = (rows + chunk - 1) / chunk;
   for (size_t block = 0; block < w.nTiles; block++) {
-    const bool first = block == 0;
-    if (rows == 1) {
-      oneRowByTiles<DIGITS>(job, block, tile, tiles, job.order[begin], s);
+    if (rows <= kDirectRows) {
+      fewRows<DIGITS>(job, block, tile, tiles, begin, rows, s);
       continue;
     }
-    for (size_t t = 0; t < tiles; t++) {
-      const size_t group = groupOf(w, tile + t), quad = (tile + t) * kTileQuads;
-      float* y = s.y + t * rows * kTile;
-      if (t == 0 || group != groupOf(w, tile + t - 1)) {
-        scalePanel<DIGITS>(job, block, group, begin, end, s);
-      }
-      turnCodes(w, block, quad, s.codes);
-      for (size_t step = 0; step < steps; step++) {
-        const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-        microRows<DIGITS>(to - from, s.digits + from * kDigitBytes, s.blocks + from, s.codes,
-                          y + from * kTile, first);
-      }
+    for (size_t t = 0; t < tiles; t++) turnCodes(w, block, (tile + t) * kTileQuads, s.codes[t]);
+    for (size_t i = 0; i < chunks; i++) {
+      const size_t from = rows * i / chunks, to = rows * (i + 1) / chunks;
+      prefetchChunk(job, block, i, chunks, begin, rows);
+      addRows<DIGITS>(job, block, tile, tiles, begin + from, to - from, s.y + from * kTile,
+                      rows * kTile, s);
     }
   }
   for (size_t t = 0; t < tiles; t++) {
@@ -287,7 +367,8 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
 void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin, size_t end,
              uint8_t* scratch) {
   Scratch& s = *reinterpret_cast<Scratch*>(scratch);
-  const size_t last = tile + tiles, most = end - begin == 1 ? kPanelRows : kSums / (end - begin);
+  const size_t last = tile + tiles, fitting = kSums / (end - begin);
+  const size_t most = fitting < kMostTiles ? fitting : kMostTiles;
   for (; tile < last; tile += most) {
     const size_t count = last - tile < most ? last - tile : most;
     if (c == kRegular) {
