@@ -24,7 +24,7 @@ constexpr size_t kSums = 4 * kPanelRows;
 // So few rows are computed straight from the packed codes.
 constexpr size_t kDirectRows = 4;
 // Rows that take turns with the tiles of a task: whole micro-kernels, or all of a few rows.
-constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = 16;
+constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = kBatch;
 constexpr size_t kMostDigitRows = kDirectRows * kMostTiles;  // which a group each may need
 // Largest error, relative to the result, that two digits may cause: normally distributed products
 // take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for chance
@@ -35,7 +35,7 @@ constexpr size_t kSampledGroups = 4;
 
 struct Scratch {
   TurnedCodes codes[kMostTiles];
-  DigitScratch reductions;
+  BatchScratch batch;
   ScaledBlock blocks[kMostDigitRows];
   alignas(64) uint8_t digits[kMostDigitRows * kDigitBytes];
   alignas(64) float y[kSums * kTile];
@@ -89,9 +89,8 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
   }
 }
 
-// y += what 64 reduction columns add to 16 output columns of a row, whose Σ v·code are `sums`.
-inline void addBlock(__m512i sums, const ScaledBlock& block, float* y, bool first) {
-  const __m512i centred = _mm512_sub_epi32(sums, _mm512_set1_epi32(block.eightSum));
+// y += what 64 reduction columns add to 16 output columns of a row, from Σ v·(code - 8).
+inline void addBlock(__m512i centred, const ScaledBlock& block, float* y, bool first) {
   const __m512 t = _mm512_sub_ps(_mm512_cvtepi32_ps(centred), _mm512_set1_ps(block.zeroSum));
   const __m512 before = first ? _mm512_setzero_ps() : _mm512_load_ps(y);
   _mm512_store_ps(y, _mm512_fmadd_ps(t, _mm512_set1_ps(block.step), before));
@@ -104,8 +103,8 @@ inline __m512i digitsOf(const uint8_t* quad, int digit) {
 }
 
 // acc + products, in place: left to itself, GCC copies accumulators about and spills them.
-inline void addProducts(__m512i& acc, __m512i codes, __m512i digits) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(codes), "v"(digits));
+inline void addProducts(__m512i& acc, __m512i unsignedBytes, __m512i signedBytes) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(unsignedBytes), "v"(signedBytes));
 }
 
 // y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. Not inlined:
@@ -137,14 +136,23 @@ __attribute__((noinline)) void micro(const uint8_t* digits, const ScaledBlock* b
       for (int i = 0; i < ROWS; i++) {
         const __m512i a = digitsOf(from + i * kDigitBytes, d);
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) addProducts(acc[i][j], w[j], a);
+        for (int j = 0; j < 4; j++) addProducts(acc[i][j], a, w[j]);
       }
     }
+  }
+  // Makes GCC keep all sums in registers until here.
+#pragma GCC unroll 6
+  for (int i = 0; i < ROWS; i++) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) asm volatile("" : "+v"(acc[i][j]));
   }
 #pragma GCC unroll 6
   for (int i = 0; i < ROWS; i++) {
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) addBlock(acc[i][j], blocks[i], y + i * kTile + 16 * j, first);
+    for (int j = 0; j < 4; j++) {
+      const __m512i centred = _mm512_sub_epi32(acc[i][j], _mm512_load_si512(codes.excess + 16 * j));
+      addBlock(centred, blocks[i], y + i * kTile + 16 * j, first);
+    }
   }
 }
 
@@ -250,7 +258,8 @@ __attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t 
                                           _mm512_shuffle_i32x4(v[2], v[3], 0xee));
       const __m512i sums = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88),
                                             _mm512_shuffle_i32x4(ab, cd, 0xdd));
-      addBlock(sums, blocks[r], y + r * kTile + 16 * part, first);
+      addBlock(_mm512_sub_epi32(sums, _mm512_set1_epi32(blocks[r].eightSum)), blocks[r],
+               y + r * kTile + 16 * part, first);
     }
   }
 }
@@ -316,7 +325,7 @@ void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t beg
   const auto x = [&](size_t i) { return packedRow(job, nTile, job.order[begin + i]); };
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     const BlockParameters b(w, nTile, g.group);
-    scaleRows<DIGITS>(count, x, b, s.digits, s.blocks, s.reductions);
+    scaleRows<DIGITS>(count, x, b, s.digits, s.blocks, s.batch);
     for (size_t t = g.from; t < g.to; t++) {
       for (size_t step = 0; step < steps; step++) {
         const size_t from = count * step / steps, to = count * (step + 1) / steps;
@@ -348,7 +357,9 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
       fewRows<DIGITS>(job, block, tile, tiles, begin, rows, s);
       continue;
     }
-    for (size_t t = 0; t < tiles; t++) turnCodes(w, block, (tile + t) * kTileQuads, s.codes[t]);
+    for (size_t t = 0; t < tiles; t++) {
+      turnCodes<DIGITS>(w, block, (tile + t) * kTileQuads, s.codes[t]);
+    }
     for (size_t i = 0; i < chunks; i++) {
       const size_t from = rows * i / chunks, to = rows * (i + 1) / chunks;
       prefetchChunk(job, block, i, chunks, begin, rows);

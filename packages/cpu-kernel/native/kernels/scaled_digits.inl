@@ -3,27 +3,34 @@
 //
 // For one group of output columns, the 64 products p = dY·scale of a block of a row are rounded to
 // integers v = round(p / step), |v| <= 127·256 + 127 (two digits) or just below 2^22 (three), in
-// signed base-256 digits. What else the block adds to the output needs two sums over the same v.
+// base-256 digits. What else the block adds to the output needs sums over the same v.
 
 // What a block of a row needs beside its digits.
 struct ScaledBlock {
   float step;
-  int32_t eightSum;   // 8·Σ v
-  float zeroSum;      // Σ v·(zero - 8)
+  float zeroSum;     // Σ v·(zero - 8)
+  int32_t eightSum;  // 8·Σ v; only of signed digits
 };
 
 // 64 values of a row: 16 quads of 16 bytes, the d-th dword of each with the quad's d-th digits, the
 // lowest first, the last dword without meaning.
 constexpr size_t kDigitBytes = kTile * 4;
 
-// Adding this to a small float leaves it rounded to an integer in the lower bits, offset so that
-// the bytes less kDigitOffsets are its signed digits.
-template <int DIGITS>
-constexpr float kRounder = 0x1.8p23f + (DIGITS == 2 ? 0x80 : 0x8080);
-template <int DIGITS>
-constexpr uint32_t kDigitOffsets = DIGITS == 2 ? 0x80 : 0x408080;
 template <int DIGITS>
 constexpr float kLargestInteger = DIGITS == 2 ? 32639 : 4161000;
+// Unsigned digits are those of v + kOffset. Codes less 8 are then the signed factors.
+template <int DIGITS>
+constexpr uint32_t kOffset = DIGITS == 2 ? 0x8000 : 0x400000;
+
+// Adding this to a small float leaves it rounded to an integer in the lower bits, offset so that
+// the bytes are the unsigned digits, or, less kSignedOffsets, the signed ones. Even, so that the
+// rounding of halves is the same in both.
+template <int DIGITS, bool SIGNED>
+constexpr float kRounder = 0x1.8p23f + (SIGNED ? (DIGITS == 2 ? 0x80 : 0x8080)
+                                               : (DIGITS == 2 ? 0x8000 : 0));
+template <int DIGITS>
+constexpr uint32_t kSignedOffsets = DIGITS == 2 ? 0x80 : 0x408080;
+
 // Blocks below this add nothing that float32 can show beside the row's largest.
 constexpr float kSmallestBlock = 0x1p-100f;
 
@@ -104,80 +111,67 @@ inline __m512 stepOf(__m512 largest) {
   return _mm512_mul_ps(largest, _mm512_set1_ps(1 / kLargestInteger<DIGITS>));
 }
 
-// Writes the digits of 64 products; gives Σ v (with kRounder's bits in every term) and
-// Σ v·(zero - 8), each in 16 lanes.
-template <int DIGITS>
+// Writes the digits of 64 products. Gives, each in 16 lanes, Σ v·(zero - 8) and, of signed digits,
+// the sum of all integers with their kRounder.
+template <int DIGITS, bool SIGNED>
 inline void writeDigits(const float* x, const BlockParameters& b, __m512 inverse, uint8_t* to,
-                        __m512* integers, __m512* zeros) {
-  const __m512 rounder = _mm512_set1_ps(kRounder<DIGITS>);
+                        __m512* zeros, __m512* integers) {
+  const __m512 rounder = _mm512_set1_ps(kRounder<DIGITS, SIGNED>);
   __m512i sum = _mm512_setzero_si512();
   __m512 zeroSum = _mm512_setzero_ps();
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
     const __m512 p = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
     const __m512 rounded = _mm512_fmadd_ps(p, inverse, rounder);
-    const __m512i bits = _mm512_castps_si512(rounded);
-    const __m512i digits =
-        _mm512_sub_epi8(bits, _mm512_set1_epi32(int(kDigitOffsets<DIGITS>)));
+    __m512i digits = _mm512_castps_si512(rounded);
+    if (SIGNED) {
+      sum = _mm512_add_epi32(sum, digits);
+      digits = _mm512_sub_epi8(digits, _mm512_set1_epi32(int(kSignedOffsets<DIGITS>)));
+    }
     _mm512_store_si512(to + 64 * j, turnBytes(digits));
-    sum = _mm512_add_epi32(sum, bits);
     zeroSum = _mm512_fmadd_ps(_mm512_sub_ps(rounded, rounder), b.zero[j], zeroSum);
   }
-  *integers = _mm512_castsi512_ps(sum);
   *zeros = zeroSum;
+  if (SIGNED) *integers = _mm512_castsi512_ps(sum);
 }
 
-// 8·Σ v from 64 terms with kRounder's bits, modulo 2^32.
-template <int DIGITS>
-inline __m512i eightSumOf(__m512 integers) {
-  constexpr float rounder = kRounder<DIGITS>;
-  uint32_t bits;
-  copyBytes(&bits, &rounder, sizeof bits);
-  return _mm512_slli_epi32(
-      _mm512_sub_epi32(_mm512_castps_si512(integers), _mm512_set1_epi32(int(bits * kTile))), 3);
-}
-
-struct DigitScratch {
-  alignas(64) float largest[16][16], integers[16][16], zeros[16][16];
-};
-
-// One row; the digits of its block, and what belongs to them.
+// One row, signed digits.
 template <int DIGITS>
 inline ScaledBlock scaleRow(const float* x, const BlockParameters& b, uint8_t* to) {
   const __m512 largest = reduceOne(largestProducts(x, b), largerOf);
   __m512 integers, zeros;
-  writeDigits<DIGITS>(x, b, inverseStep<DIGITS>(largest), to, &integers, &zeros);
-  ScaledBlock s;
-  s.step = _mm512_cvtss_f32(stepOf<DIGITS>(largest));
-  s.eightSum = _mm512_cvtsi512_si32(eightSumOf<DIGITS>(reduceOne(integers, addIntegers)));
-  s.zeroSum = _mm512_cvtss_f32(reduceOne(zeros, addFloats));
-  return s;
+  writeDigits<DIGITS, true>(x, b, inverseStep<DIGITS>(largest), to, &zeros, &integers);
+  constexpr float rounder = kRounder<DIGITS, true>;
+  uint32_t bits;
+  copyBytes(&bits, &rounder, sizeof bits);
+  const uint32_t sum =
+      uint32_t(_mm512_cvtsi512_si32(_mm512_castps_si512(reduceOne(integers, addIntegers))));
+  return {_mm512_cvtss_f32(stepOf<DIGITS>(largest)),
+          _mm512_cvtss_f32(reduceOne(zeros, addFloats)), int32_t(8 * (sum - kTile * bits))};
 }
 
-// `count` rows, at most 16, whose elements x(i) gives. Reductions run for all rows together.
+constexpr size_t kBatch = 16;
+
+struct BatchScratch {
+  alignas(64) float lanes[kBatch][16];
+};
+
+// `count` rows, at most kBatch, whose elements x(i) gives; unsigned digits. Reductions run for all
+// rows together.
 template <int DIGITS, class X>
 inline void scaleRows(size_t count, X x, const BlockParameters& b, uint8_t* digits,
-                      ScaledBlock* blocks, DigitScratch& s) {
-  if (count < 4) {
-    for (size_t i = 0; i < count; i++) {
-      blocks[i] = scaleRow<DIGITS>(x(i), b, digits + i * kDigitBytes);
-    }
-    return;
-  }
-  for (size_t i = 0; i < count; i++) _mm512_store_ps(s.largest[i], largestProducts(x(i), b));
-  alignas(64) float inverse[16], step[16], zeroSum[16];
-  alignas(64) int32_t eightSum[16];
-  const __m512 largest = reduceSixteen(s.largest, largerOf);
+                      ScaledBlock* blocks, BatchScratch& s) {
+  for (size_t i = 0; i < count; i++) _mm512_store_ps(s.lanes[i], largestProducts(x(i), b));
+  alignas(64) float inverse[kBatch], step[kBatch], zeroSum[kBatch];
+  const __m512 largest = reduceSixteen(s.lanes, largerOf);
   _mm512_store_ps(inverse, inverseStep<DIGITS>(largest));
   _mm512_store_ps(step, stepOf<DIGITS>(largest));
   for (size_t i = 0; i < count; i++) {
-    __m512 integers, zeros;
-    writeDigits<DIGITS>(x(i), b, _mm512_set1_ps(inverse[i]), digits + i * kDigitBytes, &integers,
-                        &zeros);
-    _mm512_store_ps(s.integers[i], integers);
-    _mm512_store_ps(s.zeros[i], zeros);
+    __m512 zeros;
+    writeDigits<DIGITS, false>(x(i), b, _mm512_set1_ps(inverse[i]), digits + i * kDigitBytes, &zeros,
+                               nullptr);
+    _mm512_store_ps(s.lanes[i], zeros);
   }
-  _mm512_store_si512(eightSum, eightSumOf<DIGITS>(reduceSixteen(s.integers, addIntegers)));
-  _mm512_store_ps(zeroSum, reduceSixteen(s.zeros, addFloats));
-  for (size_t i = 0; i < count; i++) blocks[i] = {step[i], eightSum[i], zeroSum[i]};
+  _mm512_store_ps(zeroSum, reduceSixteen(s.lanes, addFloats));
+  for (size_t i = 0; i < count; i++) blocks[i] = {step[i], zeroSum[i], 0};
 }
