@@ -20,7 +20,7 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
   float us;
   if (s.family == Family::Pair) {
     const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens), atOnce = multiprocessors * s.perSM / 2;
-    const float waves = s.tokens <= kHopperLoadingTokens ? std::max(1.f, static_cast<float>(tiles) / atOnce) : static_cast<float>(ceilDiv(tiles, atOnce));
+    const float waves = s.tokens <= kHopperLoadingTokens ? std::max(1.f / s.perSM, static_cast<float>(tiles) / atOnce) : static_cast<float>(ceilDiv(tiles, atOnce));
     us = waves * (chunks / 2 * cost.chunkNs / 1000 + cost.tileUs);
   } else {
     const sm90a::Schedule& d = plan.schedule;
