@@ -35,10 +35,13 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
 
 namespace {
 
+// Where loading is the limit, parts of tiles load no faster.
+int maxParts(const sm90a::Shape& s) { return s.family == Family::Whole && s.tokens > kHopperLoadingTokens ? kHopperMaxParts : 1; }
+
 template <typename Visit>
 void forEachPlan(const FusedProblem& p, int multiprocessors, const Visit& visit) {
   for (int shape = 0; shape < sm90a::kShapeCount; shape++)
-    for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
+    for (int parts = 1; parts <= maxParts(kShapes[shape]); parts++) {
       const Plan plan = estimated(p, shape, parts, multiprocessors);
       if (plan.schedule.parts == parts) visit(plan);
     }

@@ -33,6 +33,9 @@ struct Shape {
   W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
   // Transposed, a batch's parameters take so many registers and shared memory accesses that it only pays with 128 or fewer tokens.
   W4A16_HOST_DEVICE constexpr bool batchedFor(bool transposed) const { return batched && !(transposed && wide()); }
+  // Whole: the second row starts a stage after the first, so that one multiplies while the other dequantizes. Below, one stage is
+  // too small a part of what the tensor cores have queued.
+  W4A16_HOST_DEVICE constexpr bool staggered() const { return tokens >= 240; }
   // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of its own.
   W4A16_HOST_DEVICE constexpr bool wide() const { return tokens > 128; }
 };
