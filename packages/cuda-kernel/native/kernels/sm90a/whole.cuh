@@ -97,7 +97,8 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
     for (int j = 0; j < kStaged / 16; j++) {
       if (j * 16 >= count) break;
       const float* v = sum + c * (kStaged / 2) + j * 8;
-      ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
+      if (j * 16 + 8 == count) ptx::storeMatrix2Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]));
+      else ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
     }
     ptx::storeFence();
     ptx::namedBarrier(1 + warpgroup, 128);
