@@ -34,7 +34,7 @@ for (const shape of shapes) {
       .filter((r) => r.kernel === shape.name && r.direction === direction)
       .map((r) => equation(shape, r))
       .filter((e) => e !== null);
-    return fit(runs);
+    return leastSquares(runs);
   });
   const cells = entries.map((e) => `{${e.chunkNs.toFixed(0)}, ${e.tileUs.toFixed(1)}f}`);
   const errors = entries.map((e) => `${(100 * e.error).toFixed(1)}% of ${e.count}`);
@@ -53,7 +53,9 @@ function equation(shape, { N, K, M, direction, written }) {
   if (shape.family === "Whole") return { waves: Math.ceil(tiles / SMS), chunks, us, weight };
   const atOnce = (SMS * shape.perSM) / 2;
   const waves =
-    shape.tokens <= LOADING_TOKENS ? Math.max(1 / shape.perSM, tiles / atOnce) : Math.ceil(tiles / atOnce);
+    shape.tokens <= LOADING_TOKENS
+      ? Math.max(1 / shape.perSM, tiles / atOnce)
+      : Math.ceil(tiles / atOnce);
   return { waves, chunks: chunks / 2, us, weight };
 }
 
@@ -65,8 +67,8 @@ function fastest(N, K, M, direction) {
   );
 }
 
-/** Least squares of relative errors; tileUs is kept between 0.2 and 6 µs. */
-function fit(runs) {
+/** Of relative errors; tileUs is kept between 0.2 and 6 µs. */
+function leastSquares(runs) {
   let best = { chunkNs: 0, tileUs: 0, error: Number.POSITIVE_INFINITY, count: runs.length };
   for (let tileUs = 0.2; tileUs <= 6; tileUs += 0.1) {
     let num = 0;
