@@ -21,8 +21,8 @@ class Multiplier {
   static constexpr bool kBatched = kShape.batchedFor(Transposed);
   static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
   // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs. All at once they keep shared memory from
-  // the tensor cores, which read activations half of the time: so one slab's at a time, but where the other was faster.
-  static constexpr bool kOneAhead = Transposed && !kBatched && kShape.family == Family::Whole && kShape.tokens % 64 != 0;
+  // the tensor cores, which read activations half of the time: so one slab's at a time, but with 192 and 256 tokens, where the other was faster.
+  static constexpr bool kOneAhead = Transposed && !kBatched && kShape.family == Family::Whole && (kShape.tokens % 64 != 0 || kShape.spans() == 2);
   static constexpr int kParamSets = !Transposed ? Units : kOneAhead ? 2 : kSlabs;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
   static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
