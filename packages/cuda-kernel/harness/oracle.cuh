@@ -12,7 +12,15 @@ struct Errors {
   double exact;       // y²
   double worst;       // max |v − y| / (Σ|x·w| + |bias|)
   double notFinite;   // how many v are not finite
+  double cuts;        // (2⁻²² · Σ over each 16 of the reduction of the partial sum's and the largest product's magnitude)²: see below
 };
+
+// Tensor cores add 16 products to a float32 sum by aligning all of them to the largest and cutting what falls off, always
+// towards zero: less than two units in the last place of the larger of the sum and the largest product, each time, and in
+// one direction if the products have one sign. `cuts` is that, in a plain order of summation; kernels' orders
+// differ, their partial sums' magnitudes hardly.
+constexpr double kCut = 0x1p-22;
+
 
 struct OracleView {
   const uint8_t* codes;
@@ -29,7 +37,7 @@ __global__ void measureErrors(const OracleView p, Errors* total) {
   Errors mine{};
   GRID_STRIDE(i, p.M * features) {
     const int64_t m = i / features, f = i % features;
-    double exact = 0, once = 0, seed = 0, magnitude = 0;
+    double exact = 0, once = 0, seed = 0, magnitude = 0, largest = 0, cuts = 0;
     for (int64_t r = 0; r < reduction; r++) {
       const int64_t n = p.transposed ? r : f, k = p.transposed ? f : r;
       int code = p.codes[(k >> 1) * p.N + n] >> (k & 1) * 4 & 15;
@@ -41,6 +49,8 @@ __global__ void measureErrors(const OracleView p, Errors* total) {
       once += x * rounded(p.type, d * s);
       seed += x * rounded(p.type, rounded(p.type, d) * s);
       magnitude += fabs(x * d * s);
+      largest = fmax(largest, fabs(x * d * s));
+      if (r % 16 == 15 || r == reduction - 1) cuts += kCut * (fabs(exact) + largest), largest = 0;
     }
     const double bias = p.bias ? loadAs(p.bias, p.biasType, f) : 0.0;
     exact += bias;
@@ -52,17 +62,18 @@ __global__ void measureErrors(const OracleView p, Errors* total) {
     mine.exact += exact * exact;
     mine.worst = fmax(mine.worst, fmax(0.0, fabs(v - exact) - (p.outType == DataType::Float16 ? 0x1p-24 : 0.0)) / (magnitude + fabs(bias) + 1e-30));
     mine.notFinite += isfinite(v) ? 0 : 1;
+    mine.cuts += cuts * cuts;
   }
   __shared__ Errors parts[256];
   parts[threadIdx.x] = mine;
   __syncthreads();
   if (threadIdx.x == 0) {
     for (int t = 1; t < 256; t++) {
-      mine.square += parts[t].square, mine.once += parts[t].once, mine.seed += parts[t].seed, mine.exact += parts[t].exact;
+      mine.square += parts[t].square, mine.once += parts[t].once, mine.seed += parts[t].seed, mine.exact += parts[t].exact, mine.cuts += parts[t].cuts;
       mine.worst = fmax(mine.worst, parts[t].worst), mine.notFinite += parts[t].notFinite;
     }
     atomicAdd(&total->square, mine.square), atomicAdd(&total->once, mine.once), atomicAdd(&total->seed, mine.seed);
-    atomicAdd(&total->exact, mine.exact), atomicAdd(&total->notFinite, mine.notFinite);
+    atomicAdd(&total->exact, mine.exact), atomicAdd(&total->notFinite, mine.notFinite), atomicAdd(&total->cuts, mine.cuts);
     // non-negative doubles order as their bits
     atomicMax(reinterpret_cast<unsigned long long*>(&total->worst), static_cast<unsigned long long>(__double_as_longlong(mine.worst)));
   }

@@ -14,6 +14,7 @@ struct Kernel {
   const char* name;
   const Path* floating;
   const Path* fixed;
+  const Path* fixedTransposed;
   const Path* bfloat16;
   const Path* bfloat16Transposed;
   bool supported;  // by this CPU

@@ -19,7 +19,7 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
   const float chunks = static_cast<float>(ceilDiv<int64_t>(reduction, 64));
   float us;
   if (s.family == Family::Pair) {
-    const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens), atOnce = multiprocessors / 2;
+    const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens), atOnce = multiprocessors * s.perSM / 2;
     const float waves = s.tokens <= kHopperLoadingTokens ? std::max(1.f, static_cast<float>(tiles) / atOnce) : static_cast<float>(ceilDiv(tiles, atOnce));
     us = waves * (chunks / 2 * cost.chunkNs / 1000 + cost.tileUs);
   } else {
@@ -35,16 +35,21 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
 
 namespace {
 
+template <typename Visit>
+void forEachPlan(const FusedProblem& p, int multiprocessors, const Visit& visit) {
+  for (int shape = 0; shape < sm90a::kShapeCount; shape++)
+    for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
+      const Plan plan = estimated(p, shape, parts, multiprocessors);
+      if (plan.schedule.parts == parts) visit(plan);
+    }
+}
+
 // The cheapest plan of any shape but `except`.
 Plan cheapest(const FusedProblem& p, int multiprocessors, int except) {
   Plan best{};
-  for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
-    if (shape == except) continue;
-    for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
-      const Plan plan = estimated(p, shape, parts, multiprocessors);
-      if (best.microseconds == 0.f || plan.microseconds < best.microseconds) best = plan;
-    }
-  }
+  forEachPlan(p, multiprocessors, [&](const Plan& plan) {
+    if (plan.shape != except && (best.microseconds == 0.f || plan.microseconds < best.microseconds)) best = plan;
+  });
   return best;
 }
 
@@ -55,6 +60,12 @@ std::string withEstimate(const Plan& plan) {
 }
 
 }  // namespace
+
+std::vector<Plan> estimatedPlans(const FusedProblem& p, int multiprocessors) {
+  std::vector<Plan> plans;
+  forEachPlan(p, multiprocessors, [&](const Plan& plan) { plans.push_back(plan); });
+  return plans;
+}
 
 Plan chooseHopper(const FusedProblem& p, int multiprocessors) { return cheapest(p, multiprocessors, -1); }
 

@@ -56,7 +56,6 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   a.workspace = workspace;
   a.counters = counters;
   a.outStride = p.outStride;
-  a.paramRowBytes = table.rowBytes();
   a.tokens = static_cast<int>(p.M);
   a.features = static_cast<int>(featuresOf(p));
   a.chunks = static_cast<int>(p.transposed ? extent.tilesN : extent.tilesK);
@@ -64,6 +63,12 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   a.tilesN = static_cast<int>(extent.tilesN);
   a.paramRows = static_cast<int>(table.rows);
   a.tilesAcross = ceilDiv(a.featureTiles, shape.rows);
+  a.across = FastDivisor(a.tilesAcross);
+  const int tilesDown = ceilDiv(a.tokens, shape.tokens);
+  a.bands = ceilDiv(tilesDown, kBand);
+  a.lastHeight = tilesDown - (a.bands - 1) * kBand;
+  a.bandTiles = FastDivisor(kBand * static_cast<uint32_t>(a.tilesAcross));
+  a.lastBand = FastDivisor(a.lastHeight);
   // A single group may be any size: every unit falls into its only row.
   a.group = FastDivisor(static_cast<uint32_t>(ceilDiv<int64_t>(p.groupSize, 64 / units)));
   a.schedule = plan.schedule;
@@ -106,17 +111,22 @@ Plan makePlan(const FusedProblem& p, int shape, int parts, int multiprocessors) 
   d.direct = d.tiles;
   d.firstPart = d.stages;
   const int tail = d.tiles % multiprocessors;
-  if (parts < 2 || tail * parts > multiprocessors || d.stages < 4 * parts) return plan;
+  if (parts < 2 || tail * parts > multiprocessors || d.stages < 4 * parts) {
+    d.divisors();
+    return plan;
+  }
   d.parts = parts;
   d.direct = d.tiles - tail;
   d.ctas = d.direct > 0 ? multiprocessors : tail * parts;
   d.firstPart = ceilDiv(d.stages, parts) + (d.stages >= 16 * parts ? kFirstPartExtra : 0);
+  d.divisors();
   return plan;
 }
 
 std::string nameOf(const Plan& plan) {
   const Shape& s = kShapes[plan.shape];
   std::string name = (s.family == Family::Pair ? "pair " : "whole ") + std::to_string(s.features()) + "x" + std::to_string(s.tokens);
+  if (s.perSM > 1) name += " (" + std::to_string(s.perSM) + " a multiprocessor)";
   if (plan.schedule.parts > 1) name += ", last wave in " + std::to_string(plan.schedule.parts) + " parts";
   return name;
 }

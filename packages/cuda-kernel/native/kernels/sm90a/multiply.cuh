@@ -18,11 +18,12 @@ class Multiplier {
   using R = Ring<ShapeIndex, Units>;
   static constexpr Shape kShape = R::kShape;
   static constexpr int kSlabs = 4;  // k16 steps in a chunk
-  static constexpr int kFragments = kShape.batched ? 2 * kSlabs : kSlabs;
+  static constexpr bool kBatched = kShape.batchedFor(Transposed);
+  static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
   // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs.
   static constexpr int kParamSets = Transposed ? kSlabs : Units;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
-  static_assert(!kShape.batched || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
+  static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
 
  public:
   static constexpr int kSums = kShape.tokens / 2;
@@ -35,7 +36,7 @@ class Multiplier {
         lane_(ptx::held(lane)),
         quadsAt_(ptx::held(ring.weights(0) + row * (Transposed ? kShape.chunks : 1) * layout::kTileBytes +
                            (Transposed ? ((lane >> 3) * 4 + warp) * layout::kBlockBytes + (lane & 7) * 16 : warp * (4 * layout::kBlockBytes) + lane * 16))),
-        operandAt_(ptx::held(ptx::sharedOperand(ring.x(0)))),
+        operandAt_(ptx::sharedOperand(ring.x(0))),
         chunkPitch_(args.xRows * (128 / 16)),
         entry_(lane, true),
         paramsAt_(ptx::held(ring.params(0) + LaneEntry<T, Transposed>::t(lane) * 16 +
@@ -45,10 +46,16 @@ class Multiplier {
   __device__ __forceinline__ void clear() {
 #pragma unroll
     for (int i = 0; i < kSums; i++) sum[i] = 0.f;
+    last_ = older_ = -1;
   }
 
-  // Multiplies the stage in `slot`, and releases `previous` (or nothing, if negative) once its last wgmma is done.
-  __device__ __forceinline__ void stage(int slot, int previous) {
+  // A batch of one chunk to a stage: stages take turns with the fragments.
+  static constexpr bool kTurns = kBatched && kShape.chunks == 1;
+
+  // Multiplies the stage in `slot`, and releases the slot whose last wgmma is then known to be done. `Turn`: 0 for every
+  // stage, or if kTurns 0 and 1 in turn.
+  template <int Turn>
+  __device__ __forceinline__ void stage(int slot) {
     uint32_t quads[2][kSlabs];
     loadQuads(quads[0], slot, 0);
 #pragma unroll
@@ -57,14 +64,15 @@ class Multiplier {
       loadParams(slot, c);
       const uint32_t b = operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_;
       uint32_t(&words)[kSlabs] = quads[c & 1];
-      if constexpr (kShape.batched) {
-        ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and with c = 1 all of `previous`
-        if (c == 1 && previous >= 0) ring_.release(previous, lane_);
+      if constexpr (kBatched) {
+        const int set = kTurns ? Turn : c & 1;
+        ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and the slot it was the last to read
+        if (kTurns ? older_ >= 0 : c == 1 && last_ >= 0) ring_.release(kTurns ? older_ : last_, lane_);
 #pragma unroll
-        for (int s = 0; s < kSlabs; s++) dequantize(a_[(c & 1) * kSlabs + s], words[s], s);
+        for (int s = 0; s < kSlabs; s++) dequantize(a_[set * kSlabs + s], words[s], s);
         ptx::wgmmaFence();
 #pragma unroll
-        for (int s = 0; s < kSlabs; s++) multiplyAdd(a_[(c & 1) * kSlabs + s], b + s * 2);
+        for (int s = 0; s < kSlabs; s++) multiplyAdd(a_[set * kSlabs + s], b + s * 2);
         ptx::wgmmaCommit();
       } else {
 #pragma unroll
@@ -75,10 +83,11 @@ class Multiplier {
           ptx::wgmmaFence();
           multiplyAdd(a_[s], b + s * 2);
           ptx::wgmmaCommit();
-          if (c == 0 && s == kSlabs - 1 && previous >= 0) ring_.release(previous, lane_);
+          if (c == 0 && s == kSlabs - 1 && last_ >= 0) ring_.release(last_, lane_);
         }
       }
     }
+    older_ = last_, last_ = slot;
   }
 
   // Afterwards `sum` may be read.
@@ -86,6 +95,8 @@ class Multiplier {
     ptx::wgmmaWait<0>();
 #pragma unroll
     for (int i = 0; i < kSums; i++) asm volatile("" : "+f"(sum[i])::"memory");
+    if (kTurns && older_ >= 0) ring_.release(older_, lane_);
+    if (last_ >= 0) ring_.release(last_, lane_);
   }
 
  private:
@@ -119,6 +130,7 @@ class Multiplier {
   const uint32_t chunkPitch_;           // between chunks of activations, as an operand's address counts
   const LaneEntry<T, Transposed> entry_;
   const uint32_t paramsAt_, midpointsAt_;
+  int last_, older_;  // slots of the last two stages, not yet released; or −1
   uint32_t a_[kFragments][4];
   LaneParams params_[kParamSets];
 };

@@ -47,13 +47,20 @@ W4A16_DEVICE void scaleAndBias(const Arguments& args, float (&sum)[Count], int f
   for (int i = 0; i < Count; i++) sum[i] = fmaf(sum[i], args.outScale, bias[i >> 1 & 1]);
 }
 
-// One element: for edges, odd strides and float32.
-template <typename T>
-W4A16_DEVICE void storeElement(const Arguments& args, int token, int feature, float v) {
-  if (token >= args.tokens || feature >= args.features) return;
-  const int64_t at = token * args.outStride + feature;
-  if (args.outType == DataType::Float32) static_cast<float*>(args.out)[at] = v;
-  else static_cast<T*>(args.out)[at] = Numeric<T>::fromFloat(v);
+// For edges, odd strides and float32: rows (tokens) of 64 float32 in shared memory, stored one by one. (From registers, the
+// code would be thousands of instructions, and what lies behind it would be fetched later, although it is hardly ever run.)
+W4A16_DEVICE void stageElement(uint32_t staging, int row, int column, float v) { ptx::storeSharedFloat(staging + (row * 64 + column) * 4, v); }
+template <typename T, typename TokenOf>
+W4A16_DEVICE void storeStaged(const Arguments& args, uint32_t staging, int rows, const TokenOf& tokenOf, int firstFeature, int thread) {
+#pragma unroll 1
+  for (int i = thread; i < rows * 64; i += 128) {
+    const int token = tokenOf(i / 64), feature = firstFeature + i % 64;
+    if (token >= args.tokens || feature >= args.features) continue;
+    const float v = ptx::loadSharedFloat(staging + i * 4);
+    const int64_t at = token * args.outStride + feature;
+    if (args.outType == DataType::Float32) static_cast<float*>(args.out)[at] = v;
+    else static_cast<T*>(args.out)[at] = Numeric<T>::fromFloat(v);
+  }
 }
 
 // Staging in shared memory: rows (tokens) of 128 bytes (64 features), 16-byte pieces XOR-swizzled by the row.

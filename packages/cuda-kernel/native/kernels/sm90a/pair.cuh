@@ -17,7 +17,7 @@ struct Exchange {
   static constexpr int kOwned = kShape.tokens / 16;      // units of 8 tokens a CTA owns
   static constexpr int kSources = 2 * kShape.groups - 1;  // partial sums that arrive for a unit; one more stays in registers
   static constexpr int kPartBytes = 128 * 16;             // one warpgroup's share of a unit: a float4 a thread
-  static constexpr int kBytes = kShape.rows * kOwned * kSources * kPartBytes;
+  static constexpr int kRowBytes = kOwned * kSources * kPartBytes;  // arriving for 64 features
 
   const R& ring;
   const Arguments& args;
@@ -30,7 +30,7 @@ struct Exchange {
   // Sources 0 .. groups−1 are the peer's groups, the rest this CTA's groups from 1 on.
   __device__ __forceinline__ void send(const float* sum) const {
     constexpr int kStep = kSources * kPartBytes;
-    const uint32_t peerBarrier = ptx::mapShared(ring.received(), rank ^ 1), ownBarrier = ptx::mapShared(ring.received(), rank);
+    const uint32_t peerBarrier = ptx::mapShared(ring.received(row), rank ^ 1), ownBarrier = ptx::mapShared(ring.received(row), rank);
     const uint32_t peer = ptx::mapShared(part(0, group), rank ^ 1), own = ptx::mapShared(part(0, kShape.groups + group - 1), rank);
 #pragma unroll
     for (int u = 0; u < kOwned; u++) {
@@ -65,7 +65,8 @@ struct Exchange {
     scaleAndBias(args, owned, feature);
     const auto tokenOf = [&](int u) { return firstToken + (2 * u + rank) * 8; };
     if (storesVectors(args, firstFeature)) {
-      const uint32_t staging = ring.base + row * (kOwned * 1024);  // over the ring, which everyone is done with
+      const uint32_t staging = ring.extra() + row * kRowBytes;  // over the partial sums, which this row has read
+      ptx::namedBarrier(1 + row, 128);
       const uint32_t to = staging + stagingOffset(lane & 7, 2 * warp + (lane >> 3 & 1));
 #pragma unroll
       for (int u = 0; u < kOwned; u++)
@@ -79,76 +80,98 @@ struct Exchange {
       for (int u = first; u < kOwned; u += 2, token += 32, out += 32 * args.outStride)
         if (token < args.tokens) *reinterpret_cast<uint4*>(out) = ptx::loadShared16(from + u * 1024);
     } else {
+      const int column = warp * 16 + lane / 4;
+      const uint32_t staging = ring.extra() + row * kRowBytes;
+      ptx::namedBarrier(1 + row, 128);
 #pragma unroll
-      for (int i = 0; i < 4 * kOwned; i++) storeElement<T>(args, tokenOf(i / 4) + lane % 4 * 2 + i % 2, feature + i / 2 % 2 * 8, owned[i]);
+      for (int i = 0; i < 4 * kOwned; i++) stageElement(staging, i / 4 * 8 + lane % 4 * 2 + i % 2, column + i / 2 % 2 * 8, owned[i]);
+      ptx::namedBarrier(1 + row, 128);
+      storeStaged<T>(args, staging, kOwned * 8, [&](int i) { return tokenOf(i / 8) + i % 8; }, firstFeature, thread);
     }
   }
 };
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
-__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) pairKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM) pairKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
   using R = Ring<ShapeIndex, Units>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
-  enum { kLoaderBarrier = 13, kRingBarrier = 14, kStartBarrier = 15 };
+  enum { kLoaderBarrier = 13, kSkewBarrier = 14, kStartBarrier = 15 };
+  using E = Exchange<T, ShapeIndex, Units>;
   extern __shared__ uint8_t shared[];
-  const R ring{ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
+  const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)))};
 
-  const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);  // uniform, and known to be
-  const int lane = ptx::held(threadIdx.x & 31);
+  const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7));
   const int rank = static_cast<int>(ptx::clusterRank());
-  const int tile = blockIdx.x / 2, across = tile % args.tilesAcross, firstToken = tile / args.tilesAcross * kShape.tokens;
+  const int tile = blockIdx.x / 2, down = args.across.divide(tile), across = tile - down * args.tilesAcross, firstToken = down * kShape.tokens;
   const int stages = ceilDiv(args.chunks, kShape.chunks);
   const int begin = stages * rank / 2, count = stages * (rank + 1) / 2 - begin;
 
-  if (warpgroup == kShape.warpgroups()) {
-    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    using L = Loader<ShapeIndex, Units, Transposed>;
-    const int role = (threadIdx.x >> 5) - kConsumers / 32;
-    if (threadIdx.x == kConsumers) {
-      ring.initBarriers();
-      ptx::barrierInit(ring.received(), 1);
-      ptx::barrierExpect(ring.received(), Exchange<T, ShapeIndex, Units>::kBytes);
-      ptx::barrierInitFence();
+  if (warpgroup < kShape.warpgroups()) {  // the order: as in whole.cuh
+    if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
+    ptx::clusterArrive();
+    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = ptx::held(threadIdx.x & 127), warp = thread >> 5, lane = thread & 31;
+    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, row, warp, lane);
+    multiplier.clear();
+    ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized
+    // The second row starts some stages after the first, whose exchange its last stages then hide. Three stages of
+    // the ring are left to the loads.
+    constexpr int kSkew = kShape.wide() ? (kStages < 5 ? kStages - 3 : 2) : 0;
+    static_assert(kSkew == 0 || kShape.rows == 2, "two rows");
+    if (kSkew > 0 && row == 1) ptx::namedBarrier(kSkewBarrier, 256);
+    RingPosition<kStages> at;
+    at.slot = group;
+    for (int i = group; i < count; i += kShape.groups) {
+      ptx::barrierWait(ring.full(at.slot), at.phase);
+      multiplier.template stage<0>(at.slot);
+      at.template advance<kShape.groups>();
+      if (kSkew > 0 && row == 0 && i == kSkew - 1) ptx::namedArrive(kSkewBarrier, 256);
     }
-    __syncwarp();
+    if (kSkew > 0 && row == 0 && count < kSkew) ptx::namedArrive(kSkewBarrier, 256);
+    multiplier.finish();
+    ptx::clusterWait();  // the peer's barriers are initialized
+    const E exchange{ring, args, rank, row, group, thread};
+    exchange.send(multiplier.sum);
+    if (group == 0) {
+      ptx::barrierWait(ring.received(row), 0);
+      exchange.store(multiplier.sum, firstToken, (across * kShape.rows + row) * 64, warp, lane);
+    }
+  } else {
+    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
+    using L = Loaders<ShapeIndex, Units, Transposed>;
+    const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
+    if (role == 0) {
+      if (ptx::elected()) {
+        ring.initBarriers();
+#pragma unroll
+        for (int row = 0; row < kShape.rows; row++) {
+          ptx::barrierInit(ring.received(row), 1);
+          ptx::barrierExpect(ring.received(row), E::kRowBytes);
+        }
+        ptx::barrierInitFence();
+        ptx::prefetchMap(&x);
+      }
+      __syncwarp();
+    }
     ptx::clusterArrive();
     if (role < L::kWarps) {
       ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
       if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
-      if (lane == 0) {
-        L loader(ring, args, &x, role);
+      L::dispatch(role, [&](auto r) {
+        if (!ptx::elected()) return;
+        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
         loader.aim(across, firstToken);
+        RingPosition<kStages> at;
         for (int i = 0; i < count; i++) {
-          if (i >= kStages) ptx::barrierWait(ring.empty(i % kStages), ((i / kStages) & 1) ^ 1);
-          loader.load(i % kStages, begin + i);
+          ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
+          loader.load(at.slot, begin + i);
+          at.advance();
         }
-      }
+      });
       __syncwarp();
     }
     ptx::clusterWait();
-  } else {
-    if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
-    ptx::clusterArrive();
-    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = ptx::held(threadIdx.x & 127), warp = thread >> 5;
-    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, row, warp, lane);
-    multiplier.clear();
-    ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized
-    int previous = -1;
-    for (int i = group; i < count; i += kShape.groups) {
-      const int slot = i % kStages;
-      ptx::barrierWait(ring.full(slot), (i / kStages) & 1);
-      multiplier.stage(slot, previous);
-      previous = slot;
-    }
-    multiplier.finish();
-    ptx::clusterWait();  // the peer's barrier is initialized
-    const Exchange<T, ShapeIndex, Units> exchange{ring, args, rank, row, group, thread};
-    exchange.send(multiplier.sum);
-    if (group == 0) ptx::barrierWait(ring.received(), 0);
-    ptx::namedBarrier(kRingBarrier, kConsumers);  // everyone is done with the ring
-    if (group == 0) exchange.store(multiplier.sum, firstToken, (across * kShape.rows + row) * 64, warp, lane);
   }
 }
 

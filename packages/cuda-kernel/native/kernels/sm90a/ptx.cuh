@@ -45,6 +45,7 @@ W4A16_DEVICE void bulkLoad(uint32_t dst, const void* src, uint32_t bytes, uint32
   asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(dst), "l"(src), "r"(bytes), "r"(barrier)
                : "memory");
 }
+W4A16_DEVICE void prefetchMap(const CUtensorMap* map) { asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory"); }
 // A box of shared memory to global memory; what lies outside of the tensor is not stored.
 W4A16_DEVICE void tensorStore(const CUtensorMap* map, uint32_t src, int c0, int c1) {
   asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map), "r"(src), "r"(c0), "r"(c1) : "memory");
@@ -104,6 +105,13 @@ W4A16_DEVICE float4 loadSharedFloat4(uint32_t address) {
   return v;
 }
 
+W4A16_DEVICE void storeSharedFloat(uint32_t address, float v) { asm volatile("st.shared.f32 [%0], %1;" ::"r"(address), "f"(v) : "memory"); }
+W4A16_DEVICE float loadSharedFloat(uint32_t address) {
+  float v;
+  asm volatile("ld.shared.f32 %0, [%1];" : "=f"(v) : "r"(address) : "memory");
+  return v;
+}
+
 // ---- flags between CTAs, in global memory
 
 W4A16_DEVICE uint32_t loadAcquire(const uint32_t* p) {
@@ -127,6 +135,18 @@ W4A16_DEVICE void storeRelease(uint32_t* p, uint32_t v) {
 W4A16_DEVICE uint32_t held(uint32_t x) {
   hold(x);
   return x;
+}
+// A value that is the same in all lanes, and that the compiler then knows to be: it can live in a uniform register.
+template <typename T>
+W4A16_DEVICE T uniform(T x) {
+  return __shfl_sync(0xffffffffu, x, 0);
+}
+// True in one lane of a converged warp. The copy engine's instructions take uniform registers; under this
+// condition the compiler knows that one lane issues them, under any other it writes a loop over lanes.
+W4A16_DEVICE bool elected() {
+  uint32_t r;
+  asm volatile("{\n.reg .pred p;\nelect.sync _|p, 0xffffffff;\nselp.u32 %0, 1, 0, p;\n}\n" : "=r"(r));
+  return r != 0;
 }
 template <int Count>
 W4A16_DEVICE void takeRegisters() {

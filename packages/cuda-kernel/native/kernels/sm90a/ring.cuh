@@ -1,5 +1,7 @@
 // The ring of stages in shared memory: its barriers, and the warps that fill it.
 #pragma once
+#include <type_traits>
+
 #include "arguments.hpp"
 #include "ptx.cuh"
 #include "shapes.hpp"
@@ -23,9 +25,11 @@ struct Ring {
   __device__ __forceinline__ uint32_t extra() const { return base + kLayout.extraAt; }
   __device__ __forceinline__ uint32_t full(int slot) const { return base + kLayout.barriersAt + slot * 8; }
   __device__ __forceinline__ uint32_t empty(int slot) const { return full(kLayout.stages + slot); }
-  __device__ __forceinline__ uint32_t received() const { return full(2 * kLayout.stages); }  // Pair: partial sums have arrived
+  __device__ __forceinline__ uint32_t received(int row) const { return full(2 * kLayout.stages + row); }  // Pair: partial sums of 64 features have arrived
 
+  // By one elected lane: of many lanes, the compiler writes a loop over them, a microsecond for two dozen barriers.
   __device__ __forceinline__ void initBarriers() const {
+#pragma unroll
     for (int i = 0; i < kLayout.stages; i++) {
       ptx::barrierInit(full(i), 1);
       ptx::barrierInit(empty(i), kReaders);
@@ -43,38 +47,59 @@ struct RingPosition {
   int slot = 0;
   uint32_t phase = 0;  // parity of the round
 
+  // `Step` divides Stages.
+  template <int Step = 1>
   __device__ __forceinline__ void advance() {
-    if (++slot == Stages) slot = 0, phase ^= 1;
+    if ((slot += Step) >= Stages) slot -= Stages, phase ^= 1;
   }
 };
 
-// Filling the ring: three or four warps of the loading warpgroup, one thread of each, issue the copies of a stage:
-// one the activations, one the weights, the rest the parameters. (One thread for all of them, or one lane a copy, which
-// the compiler turns into a loop over lanes, cannot keep up with the tensor cores.)
+// Filling the ring: three or four warps of the loading warpgroup, one elected lane of each, issue the copies of a
+// stage: one the activations, one the weights, the rest the parameters. (One thread for all of them cannot keep up
+// with the tensor cores.) `Role` is the warp's index in the loading warpgroup; each role has a loop of its own, which
+// then lives in uniform registers.
 //
 // Features past the edge are not loaded: their sums are not stored. A stage past the end of the reduction
 // gets zeros for activations, and the last 64 again for the rest: what is there must be finite.
 template <int ShapeIndex, int Units, bool Transposed>
+struct Loaders {
+  // Transposed, each 64 features have parameters of their own: two copies a stage from one thread would be too slow.
+  static constexpr int kWarps = Transposed && kShapes[ShapeIndex].rows == 2 ? 4 : 3;
+
+  // Calls `fill` with the role as a constant.
+  template <typename Fill>
+  static __device__ __forceinline__ void dispatch(int role, const Fill& fill) {
+    if (role == 0) fill(std::integral_constant<int, 0>{});
+    else if (role == 1) fill(std::integral_constant<int, 1>{});
+    else if (role == 2) fill(std::integral_constant<int, 2>{});
+    else if (kWarps > 3) fill(std::integral_constant<int, kWarps - 1>{});
+  }
+};
+
+template <int ShapeIndex, int Units, bool Transposed, int Role>
 class Loader {
   using R = Ring<ShapeIndex, Units>;
   static constexpr Shape kShape = R::kShape;
 
  public:
-  // Transposed, each 64 features have parameters of their own: two copies a stage from one thread would be too slow.
-  static constexpr int kWarps = Transposed && kShape.rows == 2 ? 4 : 3;
+  __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x) : ring_(ring), args_(args), x_(x) {}
 
-  // `role`: the warp's index in the loading warpgroup.
-  __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x, int role) : ring_(ring), args_(args), x_(x), role_(role) {}
-
+  // What changes with the tile only.
   __device__ __forceinline__ void aim(int across, int firstToken) {
     firstToken_ = firstToken;
-    feature_ = across * kShape.rows;
-    present_ = min(kShape.rows, args_.featureTiles - feature_);
-    if constexpr (Transposed) {  // these change with the tile only
+    const int feature = across * kShape.rows;
+    present_ = min(kShape.rows, args_.featureTiles - feature);
+    if constexpr (Role == 0) {
+      expected_ = kShape.spans() * kShape.chunks * args_.xRows * 128 + present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes));
+    } else if constexpr (Role == 1) {
+      // Forward: super-tiles that are neighbours along the features lie side by side. Transposed: along the reduction.
 #pragma unroll
-      for (int r = 0; r < kShape.rows; r++) weightsFrom_[r] = args_.packed + (feature_ + r) * (args_.tilesN * static_cast<int64_t>(layout::kTileBytes));
+      for (int r = 0; r < kShape.rows; r++) from_[r] = args_.packed + (Transposed ? (feature + r) * static_cast<int64_t>(args_.tilesN) : feature) * layout::kTileBytes;
+    } else if constexpr (Transposed) {
 #pragma unroll
-      for (int u = 0; u < Units; u++) paramsFrom_[u] = paramRow((feature_ + role_ - 2) * Units + u);
+      for (int u = 0; u < Units; u++) from_[u] = args_.params + paramRow((feature + Role - 2) * Units + u);
+    } else {
+      from_[0] = args_.params + feature * kRunBytes;
     }
   }
 
@@ -82,10 +107,10 @@ class Loader {
   __device__ __forceinline__ void load(int slot, int stage) const {
     const uint32_t full = ring_.full(slot);
     const int first = stage * kShape.chunks;
-    if (role_ == 0) {
-      ptx::barrierExpect(full, kShape.spans() * kShape.chunks * args_.xRows * 128 + present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes)));
+    if constexpr (Role == 0) {
+      ptx::barrierExpect(full, expected_);
       loadActivations(full, ring_.x(slot), first);
-    } else if (role_ == 1) {
+    } else if constexpr (Role == 1) {
       loadWeights(full, ring_.weights(slot), first);
     } else {
       loadParams(full, ring_.params(slot), first);
@@ -107,39 +132,37 @@ class Loader {
       }
     }
   }
-  // Forward: super-tiles that are neighbours along the features lie side by side. Transposed: along the reduction.
   __device__ __forceinline__ void loadWeights(uint32_t full, uint32_t to, int first) const {
     if constexpr (Transposed) {
 #pragma unroll
       for (int r = 0; r < kShape.rows; r++)
-        if (r < present_) loadAlong(full, to + r * (kShape.chunks * layout::kTileBytes), weightsFrom_[r], layout::kTileBytes, first);
+        if (r < present_) loadAlong(full, to + r * (kShape.chunks * layout::kTileBytes), from_[r], layout::kTileBytes, first);
     } else {
-      const uint8_t* from = args_.packed + feature_ * static_cast<int64_t>(layout::kTileBytes);
 #pragma unroll
       for (int c = 0; c < kShape.chunks; c++)
-        ptx::bulkLoad(to + c * (kShape.rows * layout::kTileBytes), from + along(first + c) * (args_.tilesN * static_cast<int64_t>(layout::kTileBytes)),
+        ptx::bulkLoad(to + c * (kShape.rows * layout::kTileBytes), from_[0] + along(first + c) * static_cast<int64_t>(args_.tilesN) * layout::kTileBytes,
                       present_ * layout::kTileBytes, full);
     }
   }
   __device__ __forceinline__ void loadParams(uint32_t full, uint32_t to, int first) const {
     if constexpr (Transposed) {
-      const int row = role_ - 2;
-      if (row >= present_) return;
+      constexpr int kRow = Role - 2;
+      if (kRow >= present_) return;
 #pragma unroll
-      for (int u = 0; u < Units; u++) loadAlong(full, to + (row * Units + u) * (kShape.chunks * kRunBytes), paramsFrom_[u], kRunBytes, first);
+      for (int u = 0; u < Units; u++) loadAlong(full, to + (kRow * Units + u) * (kShape.chunks * kRunBytes), from_[u], kRunBytes, first);
     } else {
 #pragma unroll
       for (int i = 0; i < kShape.chunks * Units; i++)
-        ptx::bulkLoad(to + i * (kShape.rows * kRunBytes), paramRow(along(first + i / Units) * Units + i % Units) + feature_ * kRunBytes, present_ * kRunBytes, full);
+        ptx::bulkLoad(to + i * (kShape.rows * kRunBytes), from_[0] + paramRow(along(first + i / Units) * Units + i % Units), present_ * kRunBytes, full);
     }
   }
-  // The table's row of a unit (64 / Units of K).
-  __device__ __forceinline__ const uint8_t* paramRow(int unit) const {
-    return args_.params + min(static_cast<int>(args_.group.divide(unit)), args_.paramRows - 1) * args_.paramRowBytes;
+  // Where the table's row of a unit (64 / Units of K) starts.
+  __device__ __forceinline__ int64_t paramRow(int unit) const {
+    return min(static_cast<int>(args_.group.divide(unit)), args_.paramRows - 1) * static_cast<int64_t>(args_.tilesN) * kRunBytes;
   }
   // A stage of what lies side by side along the reduction, `bytes` to 64.
   __device__ __forceinline__ void loadAlong(uint32_t full, uint32_t to, const uint8_t* from, int bytes, int first) const {
-    if (first + kShape.chunks <= args_.chunks) {
+    if (kShape.chunks == 1 || first + kShape.chunks <= args_.chunks) {
       ptx::bulkLoad(to, from + static_cast<int64_t>(first) * bytes, kShape.chunks * bytes, full);
     } else {
       for (int c = 0; c < kShape.chunks; c++) ptx::bulkLoad(to + c * bytes, from + static_cast<int64_t>(along(first + c)) * bytes, bytes, full);
@@ -150,10 +173,8 @@ class Loader {
   const R& ring_;
   const Arguments& args_;
   const CUtensorMap* x_;
-  const int role_;
-  int firstToken_ = 0, feature_ = 0, present_ = 0;
-  const uint8_t* weightsFrom_[kShape.rows];  // transposed: of the reduction's start
-  const uint8_t* paramsFrom_[Units];
+  int firstToken_ = 0, present_ = 0, expected_ = 0;
+  const uint8_t* from_[2];  // where this role's copies start
 };
 
 }  // namespace w4a16::sm90a

@@ -10,7 +10,7 @@
 // The others are CTAs with lower indices, which were started before it, and they wait for nobody:
 // nothing depends on all CTAs being resident at once.
 #pragma once
-#include "../../layout/host_device.hpp"
+#include "../common/fast_divisor.hpp"
 
 namespace w4a16::sm90a {
 
@@ -21,42 +21,38 @@ struct Schedule {
   int direct = 0;       // tiles dealt out whole; the rest is the tail
   int parts = 1;        // CTAs to a tile of the tail
   int firstPart = 0;    // stages of part 0
+  FastDivisor byTail, byLaterParts;  // by tail() and by parts − 1: see divisors()
 
+  // Sets the divisors, after everything else.
+  Schedule& divisors() {
+    byTail = FastDivisor(tail() > 0 ? tail() : 1);
+    byLaterParts = FastDivisor(parts > 1 ? parts - 1 : 1);
+    return *this;
+  }
   W4A16_HOST_DEVICE int tail() const { return tiles - direct; }
   // Part p is stages [partBegin(p), partBegin(p + 1)).
-  W4A16_HOST_DEVICE int partBegin(int p) const { return p == 0 ? 0 : firstPart + (stages - firstPart) * (p - 1) / (parts - 1); }
+  W4A16_HOST_DEVICE int partBegin(int p) const { return p == 0 ? 0 : firstPart + byLaterParts.divide((stages - firstPart) * (p - 1)); }
   // The CTA of a part: parts in falling order, tile after tile in each.
   W4A16_HOST_DEVICE int ctaOf(int tile, int part) const { return (parts - 1 - part) * tail() + (tile - direct); }
+
+  // A CTA's turns: cta, cta + ctas, ... below turnsEnd(cta). A turn below `direct` is a tile; the one beyond
+  // is the CTA's part of the tail. (Plain counting: the compiler must see that all threads do the same.)
+  W4A16_HOST_DEVICE int turnsEnd(int cta) const { return direct + (cta < tail() * parts ? ctas : 0); }
 };
 
+// What a CTA computes in one turn.
 struct Piece {
   int tile;
   int part;        // 0: this CTA stores the tile
   int begin, end;  // stages
-};
 
-// The pieces of one CTA, in order; at most one is of the tail, the last.
-class Pieces {
- public:
-  W4A16_HOST_DEVICE Pieces(const Schedule& schedule, int cta) : s_(schedule), cta_(cta), tile_(cta) {}
-
-  W4A16_HOST_DEVICE bool next(Piece& piece) {
-    if (tile_ < s_.direct) {
-      piece = {tile_, 0, 0, s_.stages};
-      tile_ += s_.ctas;
-      return true;
-    }
-    if (cta_ >= s_.tail() * s_.parts || tile_ == kDone) return false;
-    const int part = s_.parts - 1 - cta_ / s_.tail();
-    piece = {s_.direct + cta_ % s_.tail(), part, s_.partBegin(part), s_.partBegin(part + 1)};
-    tile_ = kDone;
-    return true;
+  W4A16_HOST_DEVICE Piece(const Schedule& s, int cta, int turn) : tile(turn), part(0), begin(0), end(s.stages) {
+    if (turn < s.direct) return;
+    const int round = s.byTail.divide(cta);
+    part = s.parts - 1 - round;
+    tile = s.direct + cta - round * s.tail();
+    begin = s.partBegin(part), end = s.partBegin(part + 1);
   }
-
- private:
-  static constexpr int kDone = 0x7FFFFFFF;
-  const Schedule& s_;
-  int cta_, tile_;
 };
 
 }  // namespace w4a16::sm90a

@@ -46,7 +46,7 @@ cudaError_t mapOutput(const FusedProblem& p, const Shape& shape, CUtensorMap* ma
   const cuuint64_t features = p.transposed ? p.K : p.N;
   const cuuint64_t extents[2] = {features, static_cast<cuuint64_t>(p.M)};
   const cuuint64_t strides[1] = {p.M == 1 ? roundUp<cuuint64_t>(features * 2, 16) : p.outStride * 2};
-  const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(shape.stagedTokens())};
+  const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(shape.boxTokens())};
   const cuuint32_t steps[2] = {1, 1};
   const CUresult result = encode(map, p.outType == DataType::Float16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, p.out, extents,
                                  strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_NONE,

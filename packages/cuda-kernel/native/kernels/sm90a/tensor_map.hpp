@@ -17,7 +17,7 @@ int activationRows(const FusedProblem& problem, const Shape& shape);
 // Elements outside of x arrive as zeros.
 cudaError_t mapActivations(const FusedProblem& problem, const Shape& shape, CUtensorMap* map);
 
-// The output of a Whole shape, in boxes of 64 features by stagedTokens().
+// The output of a Whole shape, in boxes of 64 features by boxTokens().
 cudaError_t mapOutput(const FusedProblem& problem, const Shape& shape, CUtensorMap* map);
 
 }  // namespace w4a16::sm90a

@@ -1,6 +1,8 @@
 // Family::Whole. Persistent CTAs compute whole output tiles, and perhaps parts of the last ones
 // (schedule.hpp). The loading warps run ahead into the next tile while a tile is stored.
 #pragma once
+#include <type_traits>
+
 #include "multiply.cuh"
 #include "output.cuh"
 
@@ -8,13 +10,11 @@ namespace w4a16::sm90a {
 
 // Output tiles are visited in bands of kBand token tiles, features outermost within a band: CTAs
 // that run together then share activations as well as weights in L2.
-constexpr int kBand = 8;
 W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile, int& across, int& firstToken) {
-  const int down = ceilDiv(args.tokens, tokensPerTile);
-  const int band = tile / (kBand * args.tilesAcross), inBand = tile - band * (kBand * args.tilesAcross);
-  const int height = min(kBand, down - band * kBand);
-  across = inBand / height;
-  firstToken = (band * kBand + inBand % height) * tokensPerTile;
+  const int band = args.bandTiles.divide(tile), inBand = tile - band * (kBand * args.tilesAcross);
+  const bool last = band == args.bands - 1;
+  across = last ? args.lastBand.divide(inBand) : inBand / kBand;
+  firstToken = (band * kBand + inBand - across * (last ? args.lastHeight : kBand)) * tokensPerTile;
 }
 
 // Partial tiles of a tail: one slot a CTA, a float4 a thread and unit of 8 tokens, and one flag a warpgroup.
@@ -68,38 +68,52 @@ struct Partials {
 // ends at the edges, while the other is filled, and the last while the next tile is multiplied.
 template <typename T, int ShapeIndex>
 W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint32_t staging, const float* sum, int firstToken, int firstFeature, int warpgroup, int thread) {
-  constexpr int kTokens = kShapes[ShapeIndex].tokens, kStaged = kShapes[ShapeIndex].stagedTokens();
+  constexpr Shape kShape = kShapes[ShapeIndex];
+  constexpr int kTokens = kShape.tokens, kStaged = kShape.stagedTokens(), kBuffers = ceilDiv(kTokens, kStaged);
   const int warp = thread >> 5, lane = thread & 31;
-  if (!args.outVector) {
-    const int feature = firstFeature + warp * 16 + lane / 4;
+  if (!args.outVector) {  // both buffers as one: 16-bit or float32 values
+    const int feature = warp * 16 + lane / 4;
 #pragma unroll
-    for (int i = 0; i < kTokens / 2; i++) storeElement<T>(args, firstToken + i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, sum[i]);
+    for (int c = 0; c < kBuffers; c++) {
+      ptx::namedBarrier(1 + warpgroup, 128);
+#pragma unroll
+      for (int i = 0; i < kStaged / 2; i++)
+        if (c * (kStaged / 2) + i < kTokens / 2) stageElement(staging, i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, sum[c * (kStaged / 2) + i]);
+      ptx::namedBarrier(1 + warpgroup, 128);
+      storeStaged<T>(args, staging, min(kStaged, kTokens - c * kStaged), [&](int row) { return firstToken + c * kStaged + row; }, firstFeature, thread);
+    }
+    ptx::namedBarrier(1 + warpgroup, 128);
     return;
   }
   const uint32_t to = stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
 #pragma unroll
-  for (int c = 0; c < kTokens / kStaged; c++) {
+  for (int c = 0; c < kBuffers; c++) {
     const uint32_t buffer = staging + (c & 1) * (kStaged * 128);
+    constexpr int kLast = kTokens - (kBuffers - 1) * kStaged;
+    const int count = c + 1 < kBuffers ? kStaged : kLast;
     if (thread == 0) ptx::storeWaitRead<1>();
     ptx::namedBarrier(1 + warpgroup, 128);
 #pragma unroll
     for (int j = 0; j < kStaged / 16; j++) {
+      if (j * 16 >= count) break;
       const float* v = sum + c * (kStaged / 2) + j * 8;
       ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
     }
     ptx::storeFence();
     ptx::namedBarrier(1 + warpgroup, 128);
     if (thread == 0) {
-      ptx::tensorStore(out, buffer, firstFeature, firstToken + c * kStaged);
+#pragma unroll
+      for (int t = 0; t < kStaged; t += kShape.boxTokens())
+        if (t < count) ptx::tensorStore(out, buffer + t * 128, firstFeature, firstToken + c * kStaged + t);
       ptx::storeCommit();
     }
   }
   // An odd number of buffers: the next tile starts with the one in use.
-  if (kTokens / kStaged % 2 != 0 && thread == 0) ptx::storeWaitRead<0>();
+  if (kBuffers % 2 != 0 && thread == 0) ptx::storeWaitRead<0>();
 }
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
-__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out, const __grid_constant__ Arguments args) {
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out, const __grid_constant__ Arguments args) {
   using R = Ring<ShapeIndex, Units>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
@@ -107,59 +121,35 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
   static_assert(kShape.groups == 1, "one group takes every stage");
   enum { kLoaderBarrier = 13, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
-  const R ring{ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u))};
+  const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)))};
 
-  const int warpgroup = __shfl_sync(0xffffffff, static_cast<int>(threadIdx.x >> 7), 0);
-  const int lane = ptx::held(threadIdx.x & 31);
-  if (warpgroup == kShape.rows) {
-    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    using L = Loader<ShapeIndex, Units, Transposed>;
-    const int role = (threadIdx.x >> 5) - kConsumers / 32;
-    if (threadIdx.x == kConsumers) {
-      ring.initBarriers();
-      ptx::barrierInitFence();
-    }
-    __syncwarp();
-    if (role < L::kWarps) {
-      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
-      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
-      if (lane == 0) {
-        L loader(ring, args, &x, role);
-        Pieces pieces(args.schedule, blockIdx.x);
-        Piece piece;
-        RingPosition<kStages> at;
-        while (pieces.next(piece)) {
-          int across, firstToken;
-          tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
-          loader.aim(across, firstToken);
-          for (int stage = piece.begin; stage < piece.end; stage++) {
-            ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
-            loader.load(at.slot, stage);
-            at.advance();
-          }
-        }
-      }
-    }
-  } else {
+  const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7)), turnsEnd = args.schedule.turnsEnd(blockIdx.x);
+  // ptxas lays out the last branch first. Everything waits for the first loads, and a kernel's code is as cold as its
+  // arguments: the loading warps' must be next to the entry.
+  if (warpgroup < kShape.rows) {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
-    const int thread = ptx::held(threadIdx.x & 127);
+    const int thread = ptx::held(threadIdx.x & 127), lane = thread & 31;
     const Partials<ShapeIndex> partials{args, warpgroup, thread};
-    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, warpgroup, thread >> 5, lane);
+    using M = Multiplier<T, ShapeIndex, Units, Transposed>;
+    M multiplier(ring, args, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
-    Pieces pieces(args.schedule, blockIdx.x);
-    Piece piece;
     RingPosition<kStages> at;
-    while (pieces.next(piece)) {
-      int previous = -1;
+    const auto multiplyNext = [&](auto turn) {
+      ptx::barrierWait(ring.full(at.slot), at.phase);
+      multiplier.template stage<decltype(turn)::value>(at.slot);
+      at.advance();
+    };
+    for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
+      const Piece piece(args.schedule, blockIdx.x, turn);
       multiplier.clear();
-      for (int stage = piece.begin; stage < piece.end; stage++) {
-        ptx::barrierWait(ring.full(at.slot), at.phase);
-        multiplier.stage(at.slot, previous);
-        previous = at.slot;
-        at.advance();
+      int stages = piece.end - piece.begin;
+      if constexpr (M::kTurns) {
+        for (; stages > 1; stages -= 2) multiplyNext(std::integral_constant<int, 0>{}), multiplyNext(std::integral_constant<int, 1>{});
+        if (stages > 0) multiplyNext(std::integral_constant<int, 0>{});
+      } else {
+        for (; stages > 0; stages--) multiplyNext(std::integral_constant<int, 0>{});
       }
       multiplier.finish();
-      ring.release(previous, lane);
       if (piece.part > 0) {
         partials.leave(multiplier.sum);
         break;
@@ -175,6 +165,40 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), 1) wholeKernel(
       storeTile<T, ShapeIndex>(args, &out, ring.extra() + warpgroup * (2 * kShape.stagedTokens() * 128), multiplier.sum, firstToken, firstFeature, warpgroup, thread);
     }
     if (thread == 0) ptx::storeWaitRead<0>();  // shared memory must outlive the stores
+  } else {
+    if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
+    using L = Loaders<ShapeIndex, Units, Transposed>;
+    const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
+    if (role == 0) {
+      if (ptx::elected()) {
+        ring.initBarriers();
+        ptx::barrierInitFence();
+        ptx::prefetchMap(&x);
+      }
+      __syncwarp();
+    } else if (role == 1 && ptx::elected()) {
+      ptx::prefetchMap(&out);
+    }
+    if (role < L::kWarps) {
+      ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
+      if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
+      L::dispatch(role, [&](auto r) {
+        if (!ptx::elected()) return;
+        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
+        RingPosition<kStages> at;
+        for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
+          const Piece piece(args.schedule, blockIdx.x, turn);
+          int across, firstToken;
+          tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
+          loader.aim(across, firstToken);
+          for (int stage = piece.begin; stage < piece.end; stage++) {
+            ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
+            loader.load(at.slot, stage);
+            at.advance();
+          }
+        }
+      });
+    }
   }
 }
 
