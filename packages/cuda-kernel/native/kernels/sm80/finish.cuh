@@ -111,18 +111,18 @@ struct Collector {
 };
 
 // Adds up the splits' partial sums of `Count` units, `Threads` apart, in the order of the splits. `part`: the first
-// unit's of split 0; `step` pieces of 16 bytes further, that of the next split.
-template <int Count, int Threads>
-W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int splits, int step) {
+// half of the first unit of split 0; `Units` further its second half, and twice that the next split's.
+template <int Count, int Threads, int Units>
+W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int splits) {
 #pragma unroll
   for (int j = 0; j < Count; j++)
 #pragma unroll
     for (int i = 0; i < 8; i++) v[j][i] = 0.f;
 #pragma unroll 2
-  for (int s = 0; s < splits; s++, part += step) {
+  for (int s = 0; s < splits; s++, part += 2 * Units) {
     float4 lo[Count], hi[Count];
 #pragma unroll
-    for (int j = 0; j < Count; j++) lo[j] = __ldcg(part + j * Threads * 2), hi[j] = __ldcg(part + j * Threads * 2 + 1);
+    for (int j = 0; j < Count; j++) lo[j] = __ldcg(part + j * Threads), hi[j] = __ldcg(part + Units + j * Threads);
 #pragma unroll
     for (int j = 0; j < Count; j++) {
       v[j][0] += lo[j].x, v[j][1] += lo[j].y, v[j][2] += lo[j].z, v[j][3] += lo[j].w;

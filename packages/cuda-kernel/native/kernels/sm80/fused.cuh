@@ -101,8 +101,9 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
       for (int unit = threadIdx.x; unit < CollectorType::kUnits; unit += kTile.threads()) {
         float v[8];
         CollectorType::template get<kAtOnce>(collected, unit, v);
-        __stcg(mine + unit * 2, make_float4(v[0], v[1], v[2], v[3]));
-        __stcg(mine + unit * 2 + 1, make_float4(v[4], v[5], v[6], v[7]));
+        // The halves of all units apart: a warp's stores, and loads, are then contiguous.
+        __stcg(mine + unit, make_float4(v[0], v[1], v[2], v[3]));
+        __stcg(mine + CollectorType::kUnits + unit, make_float4(v[4], v[5], v[6], v[7]));
       }
       if (!arriveLast(args.counters + tile, args.splits)) return;
     }
@@ -111,8 +112,7 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
     for (int first = threadIdx.x; first < CollectorType::kUnits; first += kAtATime * kThreads) {
       float v[kAtATime][8];
       if (args.splits > 1) {
-        const float4* part = reinterpret_cast<const float4*>(partials) + first * 2;
-        addPartials<kAtATime, kThreads>(v, part, args.splits, kTile.tokens * kTile.features / 4);
+        addPartials<kAtATime, kThreads, CollectorType::kUnits>(v, reinterpret_cast<const float4*>(partials) + first, args.splits);
       } else {
 #pragma unroll
         for (int j = 0; j < kAtATime; j++) CollectorType::template get<kAtOnce>(collected, first + j * kThreads, v[j]);
