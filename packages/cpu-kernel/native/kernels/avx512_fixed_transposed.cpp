@@ -63,7 +63,9 @@ bool fitsTwoDigits(const Job& job, size_t row) {
     for (size_t t = 0; t < w.nTiles; t++) {
       const BlockParameters b(w, t, w.groups * i / samples);
       const float* x = packedRow(job, t, row);
-      const float step = _mm512_cvtss_f32(stepOf<2>(reduceOne(largestProducts(x, b), largerOf)));
+      Magnitudes m = magnitudesOf<2>(x, b);
+      m.largest = reduceOne(m.largest, largerOf);
+      const float step = _mm512_cvtss_f32(stepOf<2>(m));
       noise += step * step;
       for (int j = 0; j < 4; j++) {
         const __m512 p = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
