@@ -190,7 +190,7 @@ struct BatchScratch {
 // `count` rows, at most kBatch, whose elements x(i) gives; unsigned digits. Reductions run for all
 // rows together.
 template <int DIGITS, class X>
-inline void scaleRows(size_t count, X x, const BlockParameters& b, uint8_t* digits,
+__attribute__((noinline)) void scaleRows(size_t count, X x, const BlockParameters& b, uint8_t* digits,
                       ScaledBlock* blocks, BatchScratch& s) {
   for (size_t i = 0; i < count; i++) {
     const Magnitudes m = magnitudesOf<DIGITS>(x(i), b);
