@@ -3,6 +3,7 @@ import Table from "cli-table3";
 import {
   CONTENDERS,
   digits,
+  formatCeiling,
   formatTime,
   groupRows,
   ownName,
@@ -51,14 +52,11 @@ export function renderMeasures(measures: readonly Measure[]): string {
   return draw([["suite", "what", "median", "p10 – p90"], ...rows], 2);
 }
 
-function renderMachine({ cpu, cores, node, platform, peers, ceilings }: Machine): string {
+function renderMachine({ cpu, cores, driver, node, platform, peers, ceilings }: Machine): string {
   const lines = [`${cpu}, ${cores} cores; ${platform}; Node ${node}`];
-  for (const [device, { bytesPerSecond, operationsPerSecond, method }] of Object.entries(
-    ceilings,
-  )) {
-    const rate =
-      operationsPerSecond === null ? "–" : `${digits(operationsPerSecond / 1e9)} GFLOP/s`;
-    lines.push(`floor of ${device}: ${digits(bytesPerSecond / 1e9)} GB/s, ${rate} (${method})`);
+  if (driver) lines.push(`NVIDIA driver ${driver}`);
+  for (const [device, ceiling] of Object.entries(ceilings)) {
+    lines.push(formatCeiling(device, ceiling));
   }
   for (const [name, settings] of Object.entries(peers)) lines.push(`${name} ${settings}`);
   return lines.join("\n");
