@@ -28,7 +28,8 @@ struct Partials {
   const int warpgroup, thread;
 
   __device__ __forceinline__ float4* slot(int cta) const {
-    return reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(cta) * kFloats) + warpgroup * (kUnits * 128) + thread;
+    const uint32_t mine = warpgroup * (kUnits * 128) + thread;  // computed here: held for all tiles it would be spilled
+    return reinterpret_cast<float4*>(args.workspace) + static_cast<int64_t>(cta) * (kFloats / 4) + ptx::held(mine);
   }
   __device__ __forceinline__ uint32_t* flag(int cta) const { return args.counters + cta * kShape.rows + warpgroup; }
 
