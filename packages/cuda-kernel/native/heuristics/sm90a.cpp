@@ -40,11 +40,13 @@ int maxParts(const sm90a::Shape& s) { return s.family == Family::Whole && s.toke
 
 template <typename Visit>
 void forEachPlan(const FusedProblem& p, int multiprocessors, const Visit& visit) {
-  for (int shape = 0; shape < sm90a::kShapeCount; shape++)
+  for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
+    if (kShapes[shape].tokens > kHopperLoadingTokens && kShapes[shape].tokens >= 2 * p.M) continue;  // mostly padding
     for (int parts = 1; parts <= maxParts(kShapes[shape]); parts++) {
       const Plan plan = estimated(p, shape, parts, multiprocessors);
       if (plan.schedule.parts == parts) visit(plan);
     }
+  }
 }
 
 // The cheapest plan of any shape but `except`.

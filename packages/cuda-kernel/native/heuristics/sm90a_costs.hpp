@@ -14,7 +14,7 @@ struct HopperCost {
 
 constexpr HopperCost kHopperCosts[][2] = {  // forward, transposed
     // pairs: 64 × 16, 64 × 16 two to a multiprocessor, 64 × 32, 64, 96
-    {{143, 1.5f}, {139, 1.6f}}, {{300, 1.0f}, {298, 1.2f}}, {{139, 2.1f}, {138, 2.1f}}, {{173, 1.3f}, {167, 1.8f}}, {{223, 1.5f}, {218, 2.0f}},
+    {{141, 1.5f}, {139, 1.6f}}, {{302, 1.2f}, {298, 1.2f}}, {{139, 2.1f}, {138, 2.1f}}, {{173, 1.3f}, {167, 1.8f}}, {{223, 1.5f}, {218, 2.0f}},
     // pairs: 128 × 64, 96, 128, 160, 192, 224, 256
     {{262, 1.7f}, {271, 2.2f}}, {{307, 2.2f}, {304, 3.1f}}, {{358, 3.0f}, {361, 3.3f}}, {{445, 2.9f}, {426, 4.0f}},
     {{504, 3.1f}, {497, 3.8f}}, {{577, 3.6f}, {574, 3.8f}}, {{663, 3.6f}, {655, 4.0f}},
@@ -27,7 +27,7 @@ constexpr HopperCost kHopperCosts[][2] = {  // forward, transposed
 static_assert(sizeof(kHopperCosts) / sizeof(kHopperCosts[0]) == sm90a::kShapeCount, "one entry a shape");
 
 constexpr float kHopperStartUs = 5.0f;      // an empty kernel between events, and until the first stage has landed
-constexpr float kHopperPartUs = 1.5f;       // a part of a tile through the workspace
+constexpr float kHopperPartUs = 2.5f;       // a part of a tile through the workspace
 constexpr int kHopperMaxParts = 4;
 constexpr float kHopperBytesPerUs = 2.6e6f; // device memory
 // Up to so many tokens loading is the limit: CTAs of a last, ragged wave then run faster for being few.
