@@ -21,8 +21,8 @@ const ArchitectureCost& costOf(int arch) {
 }
 
 constexpr float kFixedUs = 4.f;  // launch, first bytes, last store
-constexpr float kSplitUs = 4.f;  // a partial tile's way through L2, and the wait for the last of a tile
-constexpr float kSplitBytesPerNs = 80.f;  // of one SM, which writes its part and may have to read all of them
+constexpr float kSplitUs = 4.5f;  // a partial tile's way through L2, and the wait for the last of a tile
+constexpr float kSplitBytesPerNs = 45.f;  // of one SM, which writes its part and may have to read all of them
 
 }  // namespace
 
