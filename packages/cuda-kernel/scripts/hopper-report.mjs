@@ -44,8 +44,7 @@ function takeOver(name) {
   if (!existsSync(from)) return;
   const { device, driver, method, results } = JSON.parse(readFileSync(from, "utf8"));
   const kept = name === "sweep" ? pairs(results).map(sweepEntry) : results;
-  const note =
-    name === "sweep" ? `${method}; L2 written; N = K = 4096, G = 128, bfloat16` : method;
+  const note = name === "sweep" ? `${method}; L2 written; N = K = 4096, G = 128, bfloat16` : method;
   const lines = kept.map((entry) => JSON.stringify(entry)).join(",\n");
   const head = JSON.stringify({ device, driver, date, commit, method: note });
   writeFileSync(path(name), `${head.slice(0, -1)},"results":[\n${lines}\n]}\n`);

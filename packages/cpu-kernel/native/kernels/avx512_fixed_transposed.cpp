@@ -16,8 +16,9 @@ namespace {
 #include "kernels/float_path.inl"
 #include "kernels/scaled_digits.inl"
 #include "kernels/turned_codes.inl"
+#include "kernels/turned_micro.inl"
+#include "kernels/turned_direct.inl"
 
-constexpr int kMicroRows = 6;
 constexpr size_t kMostTiles = 8;
 // Rows × tiles of a task whose sums are kept.
 constexpr size_t kSums = 4 * kPanelRows;
@@ -29,7 +30,7 @@ constexpr size_t kMostDigitRows = kDirectRows * kMostTiles;  // which a group ea
 // Largest error, relative to the result, that two digits may cause: normally distributed products
 // take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for chance
 // to even out.
-constexpr float kFloat16Error = 2.8e-5f;
+constexpr float kFloat16Error = 2.9e-5f;
 constexpr size_t kFloat16Terms = size_t{1} << 20;
 constexpr size_t kSampledGroups = 4;
 
@@ -62,7 +63,9 @@ bool fitsTwoDigits(const Job& job, size_t row) {
     for (size_t t = 0; t < w.nTiles; t++) {
       const BlockParameters b(w, t, w.groups * i / samples);
       const float* x = packedRow(job, t, row);
-      const float step = _mm512_cvtss_f32(stepOf<2>(reduceOne(largestProducts(x, b), largerOf)));
+      Magnitudes m = magnitudesOf<2>(x, b);
+      m.largest = reduceOne(m.largest, largerOf);
+      const float step = _mm512_cvtss_f32(stepOf<2>(m));
       noise += step * step;
       for (int j = 0; j < 4; j++) {
         const __m512 p = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
@@ -86,181 +89,6 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
     job.rowClass[m] = isExceptional(largest)    ? kExceptional
                       : fitsTwoDigits(job, m) ? kRegular
                                               : kWide;
-  }
-}
-
-// y += what 64 reduction columns add to 16 output columns of a row, from Σ v·(code - 8).
-inline void addBlock(__m512i centred, const ScaledBlock& block, float* y, bool first) {
-  const __m512 t = _mm512_sub_ps(_mm512_cvtepi32_ps(centred), _mm512_set1_ps(block.zeroSum));
-  const __m512 before = first ? _mm512_setzero_ps() : _mm512_load_ps(y);
-  _mm512_store_ps(y, _mm512_fmadd_ps(t, _mm512_set1_ps(block.step), before));
-}
-
-inline __m512i digitsOf(const uint8_t* quad, int digit) {
-  uint32_t bits;
-  copyBytes(&bits, quad + 4 * digit, sizeof bits);
-  return _mm512_set1_epi32(int(bits));
-}
-
-// acc + products, in place: left to itself, GCC copies accumulators about and spills them.
-inline void addProducts(__m512i& acc, __m512i unsignedBytes, __m512i signedBytes) {
-  asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(unsignedBytes), "v"(signedBytes));
-}
-
-// y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. Not inlined:
-// accumulators need all registers.
-template <int ROWS, int DIGITS>
-__attribute__((noinline)) void micro(const uint8_t* digits, const ScaledBlock* blocks, const TurnedCodes& codes, float* y,
-           bool first) {
-  __m512i acc[ROWS][4];
-#pragma GCC unroll 6
-  for (int i = 0; i < ROWS; i++) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) acc[i][j] = _mm512_setzero_si512();
-  }
-#pragma GCC unroll 3
-  for (int d = DIGITS - 1; d >= 0; d--) {
-    if (d < DIGITS - 1) {
-#pragma GCC unroll 6
-      for (int i = 0; i < ROWS; i++) {
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) acc[i][j] = _mm512_slli_epi32(acc[i][j], 8);
-      }
-    }
-    const uint8_t* from = digits;
-    for (size_t q = 0; q < kTile / 4; q++, from += 16) {
-      __m512i w[4];
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; j++) w[j] = _mm512_load_si512(codes.at[q][j]);
-#pragma GCC unroll 6
-      for (int i = 0; i < ROWS; i++) {
-        const __m512i a = digitsOf(from + i * kDigitBytes, d);
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) addProducts(acc[i][j], a, w[j]);
-      }
-    }
-  }
-  // Makes GCC keep all sums in registers until here.
-#pragma GCC unroll 6
-  for (int i = 0; i < ROWS; i++) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) asm volatile("" : "+v"(acc[i][j]));
-  }
-#pragma GCC unroll 6
-  for (int i = 0; i < ROWS; i++) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-      const __m512i centred = _mm512_sub_epi32(acc[i][j], _mm512_load_si512(codes.excess + 16 * j));
-      addBlock(centred, blocks[i], y + i * kTile + 16 * j, first);
-    }
-  }
-}
-
-template <int DIGITS>
-void microRows(size_t rows, const uint8_t* digits, const ScaledBlock* blocks,
-               const TurnedCodes& codes, float* y, bool first) {
-  switch (rows) {
-    case 1: return micro<1, DIGITS>(digits, blocks, codes, y, first);
-    case 2: return micro<2, DIGITS>(digits, blocks, codes, y, first);
-    case 3: return micro<3, DIGITS>(digits, blocks, codes, y, first);
-    case 4: return micro<4, DIGITS>(digits, blocks, codes, y, first);
-    case 5: return micro<5, DIGITS>(digits, blocks, codes, y, first);
-    default: return micro<6, DIGITS>(digits, blocks, codes, y, first);
-  }
-}
-
-// The digits of 64 n of a row, those of 4 n in all lanes of their part.
-template <int DIGITS>
-struct SpreadDigits {
-  __m512i at[4][DIGITS];
-
-  void fill(const uint8_t* digits) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-      const __m512i v = _mm512_load_si512(digits + 64 * j);
-      at[j][0] = _mm512_shuffle_epi32(v, _MM_PERM_AAAA);
-      at[j][1] = _mm512_shuffle_epi32(v, _MM_PERM_BBBB);
-      if (DIGITS == 3) at[j][DIGITS - 1] = _mm512_shuffle_epi32(v, _MM_PERM_CCCC);
-    }
-  }
-};
-
-// Σ v·code for QUADS quads of k: vectors [part][row of the quad], each part of lanes summing other
-// n. A chain of sums for each digit, so that none waits for another.
-template <int ROWS, int QUADS, int DIGITS>
-inline void addQuads(const uint8_t* from, const SpreadDigits<DIGITS>* a, __m512i (*sums)[4]) {
-  const __m512i low = _mm512_set1_epi8(15);
-  __m512i c[QUADS][4], acc[ROWS][QUADS][DIGITS];
-#pragma GCC unroll 2
-  for (int i = 0; i < QUADS; i++) {
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; half++) {
-      const __m512i v = turnBytes(_mm512_load_si512(from + i * kQuadBytes + 64 * half));
-      c[i][2 * half] = _mm512_and_si512(v, low);
-      c[i][2 * half + 1] = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
-    }
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; j++) {
-#pragma GCC unroll 3
-    for (int d = 0; d < DIGITS; d++) {
-#pragma GCC unroll 2
-      for (int r = 0; r < ROWS; r++) {
-#pragma GCC unroll 2
-        for (int i = 0; i < QUADS; i++) {
-          if (j == 0) acc[r][i][d] = _mm512_setzero_si512();
-          addProducts(acc[r][i][d], c[i][j], a[r].at[j][d]);
-        }
-      }
-    }
-  }
-#pragma GCC unroll 2
-  for (int r = 0; r < ROWS; r++) {
-#pragma GCC unroll 2
-    for (int i = 0; i < QUADS; i++) {
-      __m512i sum = acc[r][i][DIGITS - 1];
-#pragma GCC unroll 2
-      for (int d = DIGITS - 2; d >= 0; d--) {
-        sum = _mm512_add_epi32(_mm512_slli_epi32(sum, 8), acc[r][i][d]);
-      }
-      sums[r][i] = sum;
-    }
-  }
-}
-
-// One or two rows straight from the packed codes. The parts of lanes, which sum different n, are
-// added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
-template <int ROWS, int DIGITS>
-__attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t quad, const SpreadDigits<DIGITS>* a,
-            const ScaledBlock* blocks, float* y, bool first) {
-  constexpr int kQuads = ROWS == 1 ? 2 : 1;  // as many chains as hide the latency
-  const uint8_t* from = codesOf(w, nTile, quad);
-  const size_t ahead = toNextTile(w, nTile);
-  for (size_t part = 0; part < 4; part++) {
-    __m512i acc[ROWS][4];
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i += kQuads, from += kQuads * kQuadBytes) {
-      prefetchBytes<kQuads * kQuadBytes>(from + ahead);
-      __m512i sums[ROWS][4];
-      addQuads<ROWS, kQuads, DIGITS>(from, a, sums);
-#pragma GCC unroll 2
-      for (int r = 0; r < ROWS; r++) {
-#pragma GCC unroll 2
-        for (int j = 0; j < kQuads; j++) acc[r][i + j] = sums[r][j];
-      }
-    }
-#pragma GCC unroll 2
-    for (int r = 0; r < ROWS; r++) {
-      const __m512i* v = acc[r];
-      const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i32x4(v[0], v[1], 0x44),
-                                          _mm512_shuffle_i32x4(v[0], v[1], 0xee));
-      const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i32x4(v[2], v[3], 0x44),
-                                          _mm512_shuffle_i32x4(v[2], v[3], 0xee));
-      const __m512i sums = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88),
-                                            _mm512_shuffle_i32x4(ab, cd, 0xdd));
-      addBlock(_mm512_sub_epi32(sums, _mm512_set1_epi32(blocks[r].eightSum)), blocks[r],
-               y + r * kTile + 16 * part, first);
-    }
   }
 }
 

@@ -2,7 +2,7 @@
 // anonymous namespace.
 //
 // For one group of output columns, the 64 products p = dY·scale of a block of a row are rounded to
-// integers v = round(p / step), |v| <= 127·256 + 127 (two digits) or just below 2^22 (three), in
+// integers v = round(p / step), |v| <= 127·256 + 127 (two digits) or just below 2^23 (three), in
 // base-256 digits. What else the block adds to the output needs sums over the same v.
 
 // What a block of a row needs beside its digits.
@@ -17,19 +17,16 @@ struct ScaledBlock {
 constexpr size_t kDigitBytes = kTile * 4;
 
 template <int DIGITS>
-constexpr float kLargestInteger = DIGITS == 2 ? 32639 : 4161000;
+constexpr float kLargestInteger = DIGITS == 2 ? 32639 : 8355000;
+// With three digits, Σ |v|·8 has to fit an int32 as well, which only flat blocks come near.
+constexpr float kLargestSum = 0x1p28f * 0.999f;
+
 // Unsigned digits are those of v + kOffset. Codes less 8 are then the signed factors.
 template <int DIGITS>
-constexpr uint32_t kOffset = DIGITS == 2 ? 0x8000 : 0x400000;
-
-// Adding this to a small float leaves it rounded to an integer in the lower bits, offset so that
-// the bytes are the unsigned digits, or, less kSignedOffsets, the signed ones. Even, so that the
-// rounding of halves is the same in both.
-template <int DIGITS, bool SIGNED>
-constexpr float kRounder = 0x1.8p23f + (SIGNED ? (DIGITS == 2 ? 0x80 : 0x8080)
-                                               : (DIGITS == 2 ? 0x8000 : 0));
+constexpr uint32_t kOffset = DIGITS == 2 ? 0x8000 : 0x800000;
+// Signed digits are the bytes of v + kSignedOffset, less those of kSignedOffset.
 template <int DIGITS>
-constexpr uint32_t kSignedOffsets = DIGITS == 2 ? 0x80 : 0x408080;
+constexpr uint32_t kSignedOffset = DIGITS == 2 ? 0x80 : 0x808080;
 
 // Blocks below this add nothing that float32 can show beside the row's largest.
 constexpr float kSmallestBlock = 0x1p-100f;
@@ -92,44 +89,79 @@ struct BlockParameters {
   }
 };
 
-// The largest |p| of each lane.
-inline __m512 largestProducts(const float* x, const BlockParameters& b) {
+// Of each lane, the largest |p| and the sum of all.
+struct Magnitudes {
+  __m512 largest, sum;
+};
+
+template <int DIGITS>
+inline Magnitudes magnitudesOf(const float* x, const BlockParameters& b) {
   __m512 p[4];
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) p[j] = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
-  return largerOf(largerOf(p[0], p[1]), largerOf(p[2], p[3]));
+  Magnitudes m;
+  m.largest = largerOf(largerOf(p[0], p[1]), largerOf(p[2], p[3]));
+  if (DIGITS == 3) {
+    m.sum = _mm512_add_ps(_mm512_add_ps(_mm512_abs_ps(p[0]), _mm512_abs_ps(p[1])),
+                          _mm512_add_ps(_mm512_abs_ps(p[2]), _mm512_abs_ps(p[3])));
+  }
+  return m;
 }
 
 template <int DIGITS>
-inline __m512 inverseStep(__m512 largest) {
+inline __m512 stepOf(const Magnitudes& m) {
+  const __m512 step = _mm512_mul_ps(m.largest, _mm512_set1_ps(1 / kLargestInteger<DIGITS>));
+  if (DIGITS == 2) return step;
+  return _mm512_max_ps(step, _mm512_mul_ps(m.sum, _mm512_set1_ps(1 / kLargestSum)));
+}
+
+template <int DIGITS>
+inline __m512 inverseStep(__m512 largest, __m512 step) {
   const __mmask16 shows = _mm512_cmp_ps_mask(largest, _mm512_set1_ps(kSmallestBlock), _CMP_GE_OQ);
-  return _mm512_maskz_div_ps(shows, _mm512_set1_ps(kLargestInteger<DIGITS>), largest);
+  return _mm512_maskz_div_ps(shows, _mm512_set1_ps(1), step);
 }
+
+// v, the same as float32, and v + kOffset in the lower 8·DIGITS bits.
+struct Rounded {
+  __m512i integer;
+  __m512 value;
+  __m512i offset;
+};
 
 template <int DIGITS>
-inline __m512 stepOf(__m512 largest) {
-  return _mm512_mul_ps(largest, _mm512_set1_ps(1 / kLargestInteger<DIGITS>));
+inline Rounded roundProduct(__m512 p, __m512 inverse) {
+  if (DIGITS == 2) {
+    // Adding so large a float leaves no bits behind the point.
+    constexpr float kRounder = 0x1.8p23f + kOffset<2>;
+    const __m512 rounder = _mm512_set1_ps(kRounder);
+    const __m512 sum = _mm512_fmadd_ps(p, inverse, rounder);
+    const __m512i bits = _mm512_castps_si512(sum);
+    return {_mm512_sub_epi32(bits, _mm512_castps_si512(rounder)), _mm512_sub_ps(sum, rounder), bits};
+  }
+  const __m512i integer = _mm512_cvtps_epi32(_mm512_mul_ps(p, inverse));
+  return {integer, _mm512_cvtepi32_ps(integer),
+          _mm512_add_epi32(integer, _mm512_set1_epi32(int(kOffset<DIGITS>)))};
 }
 
-// Writes the digits of 64 products. Gives, each in 16 lanes, Σ v·(zero - 8) and, of signed digits,
-// the sum of all integers with their kRounder.
+// Writes the digits of 64 products. Gives, each in 16 lanes, Σ v·(zero - 8) and, with signed digits,
+// Σ v.
 template <int DIGITS, bool SIGNED>
 inline void writeDigits(const float* x, const BlockParameters& b, __m512 inverse, uint8_t* to,
                         __m512* zeros, __m512* integers) {
-  const __m512 rounder = _mm512_set1_ps(kRounder<DIGITS, SIGNED>);
+  const __m512i signedOffset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
   __m512i sum = _mm512_setzero_si512();
   __m512 zeroSum = _mm512_setzero_ps();
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
     const __m512 p = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
-    const __m512 rounded = _mm512_fmadd_ps(p, inverse, rounder);
-    __m512i digits = _mm512_castps_si512(rounded);
+    const Rounded v = roundProduct<DIGITS>(p, inverse);
+    __m512i digits = v.offset;
     if (SIGNED) {
-      sum = _mm512_add_epi32(sum, digits);
-      digits = _mm512_sub_epi8(digits, _mm512_set1_epi32(int(kSignedOffsets<DIGITS>)));
+      sum = _mm512_add_epi32(sum, v.integer);
+      digits = _mm512_sub_epi8(_mm512_add_epi32(v.integer, signedOffset), signedOffset);
     }
     _mm512_store_si512(to + 64 * j, turnBytes(digits));
-    zeroSum = _mm512_fmadd_ps(_mm512_sub_ps(rounded, rounder), b.zero[j], zeroSum);
+    zeroSum = _mm512_fmadd_ps(v.value, b.zero[j], zeroSum);
   }
   *zeros = zeroSum;
   if (SIGNED) *integers = _mm512_castsi512_ps(sum);
@@ -138,34 +170,40 @@ inline void writeDigits(const float* x, const BlockParameters& b, __m512 inverse
 // One row, signed digits.
 template <int DIGITS>
 inline ScaledBlock scaleRow(const float* x, const BlockParameters& b, uint8_t* to) {
-  const __m512 largest = reduceOne(largestProducts(x, b), largerOf);
+  Magnitudes m = magnitudesOf<DIGITS>(x, b);
+  m.largest = reduceOne(m.largest, largerOf);
+  if (DIGITS == 3) m.sum = reduceOne(m.sum, addFloats);
+  const __m512 step = stepOf<DIGITS>(m);
   __m512 integers, zeros;
-  writeDigits<DIGITS, true>(x, b, inverseStep<DIGITS>(largest), to, &zeros, &integers);
-  constexpr float rounder = kRounder<DIGITS, true>;
-  uint32_t bits;
-  copyBytes(&bits, &rounder, sizeof bits);
-  const uint32_t sum =
-      uint32_t(_mm512_cvtsi512_si32(_mm512_castps_si512(reduceOne(integers, addIntegers))));
-  return {_mm512_cvtss_f32(stepOf<DIGITS>(largest)),
-          _mm512_cvtss_f32(reduceOne(zeros, addFloats)), int32_t(8 * (sum - kTile * bits))};
+  writeDigits<DIGITS, true>(x, b, inverseStep<DIGITS>(m.largest, step), to, &zeros, &integers);
+  const int sum = _mm512_cvtsi512_si32(_mm512_castps_si512(reduceOne(integers, addIntegers)));
+  return {_mm512_cvtss_f32(step), _mm512_cvtss_f32(reduceOne(zeros, addFloats)),
+          int32_t(uint32_t(sum) * 8)};
 }
 
 constexpr size_t kBatch = 16;
 
 struct BatchScratch {
-  alignas(64) float lanes[kBatch][16];
+  alignas(64) float lanes[kBatch][16], more[kBatch][16];
 };
 
 // `count` rows, at most kBatch, whose elements x(i) gives; unsigned digits. Reductions run for all
 // rows together.
 template <int DIGITS, class X>
-inline void scaleRows(size_t count, X x, const BlockParameters& b, uint8_t* digits,
+__attribute__((noinline)) void scaleRows(size_t count, X x, const BlockParameters& b, uint8_t* digits,
                       ScaledBlock* blocks, BatchScratch& s) {
-  for (size_t i = 0; i < count; i++) _mm512_store_ps(s.lanes[i], largestProducts(x(i), b));
+  for (size_t i = 0; i < count; i++) {
+    const Magnitudes m = magnitudesOf<DIGITS>(x(i), b);
+    _mm512_store_ps(s.lanes[i], m.largest);
+    if (DIGITS == 3) _mm512_store_ps(s.more[i], m.sum);
+  }
   alignas(64) float inverse[kBatch], step[kBatch], zeroSum[kBatch];
-  const __m512 largest = reduceSixteen(s.lanes, largerOf);
-  _mm512_store_ps(inverse, inverseStep<DIGITS>(largest));
-  _mm512_store_ps(step, stepOf<DIGITS>(largest));
+  Magnitudes m;
+  m.largest = reduceSixteen(s.lanes, largerOf);
+  if (DIGITS == 3) m.sum = reduceSixteen(s.more, addFloats);
+  const __m512 steps = stepOf<DIGITS>(m);
+  _mm512_store_ps(step, steps);
+  _mm512_store_ps(inverse, inverseStep<DIGITS>(m.largest, steps));
   for (size_t i = 0; i < count; i++) {
     __m512 zeros;
     writeDigits<DIGITS, false>(x(i), b, _mm512_set1_ps(inverse[i]), digits + i * kDigitBytes, &zeros,

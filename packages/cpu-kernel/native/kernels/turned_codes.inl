@@ -27,7 +27,7 @@ inline void prefetchBytes(const uint8_t* from) {
 }
 
 template <int DIGITS>
-void turnCodes(const WeightView& w, size_t nTile, size_t quad, TurnedCodes& to) {
+__attribute__((noinline)) void turnCodes(const WeightView& w, size_t nTile, size_t quad, TurnedCodes& to) {
   const __m512i low = _mm512_set1_epi8(15), eight = _mm512_set1_epi8(8);
   const size_t ahead = toNextTile(w, nTile);
   for (size_t part = 0; part < 4; part++) {

@@ -20,7 +20,7 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
   float us;
   if (s.family == Family::Pair) {
     const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens), atOnce = multiprocessors * s.perSM / 2;
-    const float waves = s.tokens <= kHopperLoadingTokens ? std::max(1.f, static_cast<float>(tiles) / atOnce) : static_cast<float>(ceilDiv(tiles, atOnce));
+    const float waves = s.tokens <= kHopperLoadingTokens ? std::max(1.f / s.perSM, static_cast<float>(tiles) / atOnce) : static_cast<float>(ceilDiv(tiles, atOnce));
     us = waves * (chunks / 2 * cost.chunkNs / 1000 + cost.tileUs);
   } else {
     const sm90a::Schedule& d = plan.schedule;
@@ -35,10 +35,13 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
 
 namespace {
 
+// Where loading is the limit, parts of tiles load no faster.
+int maxParts(const sm90a::Shape& s) { return s.family == Family::Whole && s.tokens > kHopperLoadingTokens ? kHopperMaxParts : 1; }
+
 template <typename Visit>
 void forEachPlan(const FusedProblem& p, int multiprocessors, const Visit& visit) {
   for (int shape = 0; shape < sm90a::kShapeCount; shape++)
-    for (int parts = 1; parts <= (kShapes[shape].family == Family::Whole ? kHopperMaxParts : 1); parts++) {
+    for (int parts = 1; parts <= maxParts(kShapes[shape]); parts++) {
       const Plan plan = estimated(p, shape, parts, multiprocessors);
       if (plan.schedule.parts == parts) visit(plan);
     }

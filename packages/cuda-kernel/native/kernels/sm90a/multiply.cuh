@@ -20,8 +20,10 @@ class Multiplier {
   static constexpr int kSlabs = 4;  // k16 steps in a chunk
   static constexpr bool kBatched = kShape.batchedFor(Transposed);
   static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
-  // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs.
-  static constexpr int kParamSets = Transposed ? kSlabs : Units;
+  // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs. All at once they keep shared memory from
+  // the tensor cores, which read activations half of the time: so one slab's at a time, but with 192 and 256 tokens, where the other was faster.
+  static constexpr bool kOneAhead = Transposed && !kBatched && kShape.family == Family::Whole && (kShape.tokens % 64 != 0 || kShape.spans() == 2);
+  static constexpr int kParamSets = !Transposed ? Units : kOneAhead ? 2 : kSlabs;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
   static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
 
@@ -61,7 +63,8 @@ class Multiplier {
 #pragma unroll
     for (int c = 0; c < kShape.chunks; c++) {
       if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
-      loadParams(slot, c);
+      if constexpr (kOneAhead) loadParam(slot, c, 0);
+      else loadParams(slot, c);
       const uint32_t b = operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_;
       uint32_t(&words)[kSlabs] = quads[c & 1];
       if constexpr (kBatched) {
@@ -83,6 +86,7 @@ class Multiplier {
           ptx::wgmmaFence();
           multiplyAdd(a_[s], b + s * 2);
           ptx::wgmmaCommit();
+          if (kOneAhead && s + 1 < kSlabs) loadParam(slot, c, s + 1);
           if (c == 0 && s == kSlabs - 1 && last_ >= 0) ring_.release(last_, lane_);
         }
       }
@@ -110,14 +114,17 @@ class Multiplier {
     ptx::loadMatrix4<Transposed>(quads, quadsAt_ + slot * R::kLayout.weights + chunk * (Transposed ? 1 : kShape.rows) * layout::kTileBytes);
   }
   // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of runs [row][unit][chunk].
-  __device__ __forceinline__ void loadParams(int slot, int chunk) {
+  __device__ __forceinline__ void loadParam(int slot, int chunk, int i) {
     constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
-    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep);
+    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + i * kStep;
+    params_[i % kParamSets] = entry_.load(paramsAt_ + from, midpointsAt_ + from);
+  }
+  __device__ __forceinline__ void loadParams(int slot, int chunk) {
 #pragma unroll
-    for (int i = 0; i < kParamSets; i++) params_[i] = entry_.load(paramsAt_ + from + i * kStep, midpointsAt_ + from + i * kStep);
+    for (int i = 0; i < kParamSets; i++) loadParam(slot, chunk, i);
   }
   __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
-    const LaneParams& p = params_[Transposed ? slab : slab * Units / kSlabs];
+    const LaneParams& p = params_[Transposed ? slab % kParamSets : slab * Units / kSlabs];
     a[0] = dequantizePair<T, layout::fragmentNibble(0, Transposed)>(quads, p);
     a[1] = dequantizePair<T, layout::fragmentNibble(1, Transposed)>(quads, p);
     a[2] = dequantizePair<T, layout::fragmentNibble(2, Transposed)>(quads, p);

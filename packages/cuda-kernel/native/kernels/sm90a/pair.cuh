@@ -145,13 +145,14 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       if (ptx::elected()) {
         ring.initBarriers();
 #pragma unroll
-        for (int row = 0; row < kShape.rows; row++) {
-          ptx::barrierInit(ring.received(row), 1);
-          ptx::barrierExpect(ring.received(row), E::kRowBytes);
-        }
+        for (int row = 0; row < kShape.rows; row++) ptx::barrierInit(ring.received(row), 1);
         ptx::barrierInitFence();
         ptx::prefetchMap(&x);
       }
+      __syncwarp();
+      if (ptx::elected())
+#pragma unroll
+        for (int row = 0; row < kShape.rows; row++) ptx::barrierExpect(ring.received(row), E::kRowBytes);
       __syncwarp();
     }
     ptx::clusterArrive();

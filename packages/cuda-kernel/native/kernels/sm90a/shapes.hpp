@@ -27,12 +27,15 @@ struct Shape {
   W4A16_HOST_DEVICE constexpr int spanTokens() const { return tokens / spans(); }
   // Whole: tokens in a staging buffer (the last may be half full), and in one store of the copy engine.
   W4A16_HOST_DEVICE constexpr int stagedTokens() const { return tokens % 64 == 0 ? 64 : 32; }
-  W4A16_HOST_DEVICE constexpr int boxTokens() const { return tokens % stagedTokens() == 0 ? stagedTokens() : 16; }
+  W4A16_HOST_DEVICE constexpr int boxTokens() const { return tokens % stagedTokens() == 0 ? stagedTokens() : tokens % 16 == 0 ? 16 : 8; }
   W4A16_HOST_DEVICE constexpr int features() const { return 64 * rows; }
   W4A16_HOST_DEVICE constexpr int warpgroups() const { return rows * groups; }
   W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
   // Transposed, a batch's parameters take so many registers and shared memory accesses that it only pays with 128 or fewer tokens.
   W4A16_HOST_DEVICE constexpr bool batchedFor(bool transposed) const { return batched && !(transposed && wide()); }
+  // Whole: the second row starts a stage after the first, so that one multiplies while the other dequantizes. Below, one stage is
+  // too small a part of what the tensor cores have queued.
+  W4A16_HOST_DEVICE constexpr bool staggered() const { return tokens >= 240; }
   // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of its own.
   W4A16_HOST_DEVICE constexpr bool wide() const { return tokens > 128; }
 };
@@ -54,16 +57,19 @@ constexpr Shape kShapes[] = {
     {Family::Whole, 64, 2, 1, 2, true},      // 13
     {Family::Whole, 128, 2, 1, 1, false},    // 14
     {Family::Whole, 144, 2, 1, 1, true},     // 15
-    {Family::Whole, 160, 2, 1, 1, true},     // 16
-    {Family::Whole, 176, 2, 1, 1, true},     // 17
-    {Family::Whole, 192, 2, 1, 1, true},     // 18
-    {Family::Whole, 208, 2, 1, 1, true},     // 19
-    {Family::Whole, 224, 2, 1, 1, true},     // 20
-    {Family::Whole, 240, 2, 1, 1, true},     // 21
-    {Family::Whole, 256, 2, 1, 1, true},     // 22
-    {Family::Whole, 272, 2, 1, 1, false},    // 23
-    {Family::Whole, 288, 2, 1, 1, false},    // 24
-    {Family::Whole, 320, 2, 1, 1, false},    // 25
+    {Family::Whole, 152, 2, 1, 1, true},     // 16
+    {Family::Whole, 160, 2, 1, 1, true},     // 17
+    {Family::Whole, 168, 2, 1, 1, true},     // 18
+    {Family::Whole, 176, 2, 1, 1, true},     // 19
+    {Family::Whole, 192, 2, 1, 1, true},     // 20
+    {Family::Whole, 200, 2, 1, 1, true},     // 21
+    {Family::Whole, 208, 2, 1, 1, true},     // 22
+    {Family::Whole, 224, 2, 1, 1, true},     // 23
+    {Family::Whole, 240, 2, 1, 1, true},     // 24
+    {Family::Whole, 256, 2, 1, 1, true},     // 25
+    {Family::Whole, 272, 2, 1, 1, false},    // 26
+    {Family::Whole, 288, 2, 1, 1, false},    // 27
+    {Family::Whole, 320, 2, 1, 1, false},    // 28
 };
 constexpr int kShapeCount = sizeof(kShapes) / sizeof(kShapes[0]);
 

@@ -97,7 +97,8 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
     for (int j = 0; j < kStaged / 16; j++) {
       if (j * 16 >= count) break;
       const float* v = sum + c * (kStaged / 2) + j * 8;
-      ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
+      if (j * 16 + 8 == count) ptx::storeMatrix2Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]));
+      else ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
     }
     ptx::storeFence();
     ptx::namedBarrier(1 + warpgroup, 128);
@@ -118,8 +119,8 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
-  static_assert(kShape.groups == 1, "one group takes every stage");
-  enum { kLoaderBarrier = 13, kStartBarrier = 15 };
+  static_assert(kShape.groups == 1 && kShape.rows == 2, "one group takes every stage, two rows stagger");
+  enum { kLoaderBarrier = 13, kStaggerBarrier = 14, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
   const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)))};
 
@@ -133,11 +134,14 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
     using M = Multiplier<T, ShapeIndex, Units, Transposed>;
     M multiplier(ring, args, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
+    if (kShape.staggered() && warpgroup == 1) ptx::namedBarrier(kStaggerBarrier, kConsumers);
+    bool first = kShape.staggered() && warpgroup == 0;
     RingPosition<kStages> at;
     const auto multiplyNext = [&](auto turn) {
       ptx::barrierWait(ring.full(at.slot), at.phase);
       multiplier.template stage<decltype(turn)::value>(at.slot);
       at.advance();
+      if (first) ptx::namedArrive(kStaggerBarrier, kConsumers), first = false;
     };
     for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
       const Piece piece(args.schedule, blockIdx.x, turn);
