@@ -21,8 +21,8 @@ const ArchitectureCost& costOf(int arch) {
 }
 
 constexpr float kFixedUs = 4.f;  // launch, first bytes, last store
-constexpr float kSplitUs = 2.f;  // a partial tile's way through L2, and the wait for the last of a tile
-constexpr float kSplitBytesPerNs = 2000.f;
+constexpr float kSplitUs = 4.5f;  // a partial tile's way through L2, and the wait for the last of a tile
+constexpr float kSplitBytesPerNs = 45.f;  // of one SM, which writes its part and may have to read all of them
 
 }  // namespace
 
@@ -38,7 +38,7 @@ float estimate(const FusedProblem& p, int index, int splits, int arch, int sms) 
   const int64_t chunks = roundUp<int64_t>(ceilDiv<int64_t>(ceilDiv<int64_t>(reduction, 64), splits), tile.groups);
   const float busy = chunks * cycles * cost.relativeTensor / (cost.clockGhz * 1000.f);
   const float memory = (p.N * p.K * 0.54f + p.M * (reduction + features) * 2.f) / (cost.dramBytesPerNs * 1000.f);
-  const float partials = splits > 1 ? kSplitUs + 2.f * ctas * tile.features * tile.tokens * 4 / (kSplitBytesPerNs * 1000.f) : 0.f;
+  const float partials = splits > 1 ? kSplitUs + perSm * splits * tile.features * tile.tokens * 4 / (kSplitBytesPerNs * 1000.f) : 0.f;
   return kFixedUs + std::max(busy, memory) + partials;
 }
 

@@ -110,16 +110,34 @@ struct Collector {
   }
 };
 
+// How many units a thread takes at a time: as many as there are, to 8.
+constexpr int unitsAtATime(int units, int threads) {
+  for (int count = 8; count > 1; count /= 2)
+    if (units % (count * threads) == 0) return count;
+  return 1;
+}
+
 // Adds up the splits' partial sums of `Count` units, `Threads` apart, in the order of the splits. `part`: the first
-// half of the first unit of split 0; `Units` further its second half, and twice that the next split's.
-template <int Count, int Threads, int Units>
-W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int splits) {
+// half of the first unit of split 0; `Units` further its second half, and twice that the next split's. Those of split
+// `mine` come from `own`, which has the same bits.
+template <int Count, int Threads, int Units, typename Own>
+W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int splits, int mine, const Own& own) {
 #pragma unroll
   for (int j = 0; j < Count; j++)
 #pragma unroll
     for (int i = 0; i < 8; i++) v[j][i] = 0.f;
-#pragma unroll 2
+#pragma unroll 1
   for (int s = 0; s < splits; s++, part += 2 * Units) {
+    if (s == mine) {
+#pragma unroll
+      for (int j = 0; j < Count; j++) {
+        float p[8];
+        own(j, p);
+#pragma unroll
+        for (int i = 0; i < 8; i++) v[j][i] += p[i];
+      }
+      continue;
+    }
     float4 lo[Count], hi[Count];
 #pragma unroll
     for (int j = 0; j < Count; j++) lo[j] = __ldcg(part + j * Threads), hi[j] = __ldcg(part + Units + j * Threads);

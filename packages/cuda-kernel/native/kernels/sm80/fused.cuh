@@ -108,11 +108,13 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
       if (!arriveLast(args.counters + tile, args.splits)) return;
     }
     // Several units at a time: their partial sums come from L2 together.
-    constexpr int kThreads = kTile.threads(), kAtATime = CollectorType::kUnits % (4 * kThreads) == 0 ? 4 : 1;
+    constexpr int kThreads = kTile.threads(), kAtATime = unitsAtATime(CollectorType::kUnits, kThreads);
     for (int first = threadIdx.x; first < CollectorType::kUnits; first += kAtATime * kThreads) {
       float v[kAtATime][8];
       if (args.splits > 1) {
-        addPartials<kAtATime, kThreads, CollectorType::kUnits>(v, reinterpret_cast<const float4*>(partials) + first, args.splits);
+        // This CTA's own part is still in shared memory.
+        addPartials<kAtATime, kThreads, CollectorType::kUnits>(v, reinterpret_cast<const float4*>(partials) + first, args.splits, split,
+                                                               [&](int j, float(&own)[8]) { CollectorType::template get<kAtOnce>(collected, first + j * kThreads, own); });
       } else {
 #pragma unroll
         for (int j = 0; j < kAtATime; j++) CollectorType::template get<kAtOnce>(collected, first + j * kThreads, v[j]);
