@@ -1,6 +1,7 @@
 /**
  * Runs the test suite on other versions of Node: `npm run test:node [VERSION…]`,
- * by default on every supported one. The binaries come from the npm registry
+ * by default on every supported one; with `--others` on those that are not the
+ * one running this. The binaries come from the npm registry
  * (packages node-PLATFORM-ARCH) and are kept in .cache/node.
  */
 import { spawnSync } from "node:child_process";
@@ -9,17 +10,21 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const VERSIONS = { 20: "20.20.2", 22: "22.23.3", 24: "24.21.0", 26: "26.10.0" };
+const majors = Object.keys(VERSIONS);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-const wanted = process.argv.slice(2);
+const [current] = process.versions.node.split(".");
+const wanted = process.argv
+  .slice(2)
+  .flatMap((name) => (name === "--others" ? majors.filter((major) => major !== current) : [name]));
 const unknown = wanted.filter((major) => !Object.hasOwn(VERSIONS, major));
 if (unknown.length > 0) {
-  console.error(`Unknown Node ${unknown.join(", ")}; known: ${Object.keys(VERSIONS).join(", ")}.`);
+  console.error(`Unknown Node ${unknown.join(", ")}; known: ${majors.join(", ")}.`);
   process.exit(2);
 }
 
 const failed = [];
-for (const major of wanted.length > 0 ? wanted : Object.keys(VERSIONS)) {
+for (const major of wanted.length > 0 ? wanted : majors) {
   const node = fetchNode(VERSIONS[major]);
   console.log(`\nNode ${VERSIONS[major]}`);
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");

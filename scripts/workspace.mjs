@@ -41,6 +41,10 @@ const tasks = {
     build();
     run("typedoc");
   },
+  pack: (args) => {
+    build();
+    node("scripts/pack.mjs", ...args);
+  },
   perf: (args) => {
     build();
     node("scripts/performance.mjs", ...args);
@@ -78,7 +82,15 @@ function install() {
   if (complete && existsSync(stamp) && readFileSync(stamp, "utf8") === state) return;
   console.log("Installing dependencies…");
   const frozen = process.env.CI ? ["--frozen-lockfile"] : [];
-  run("npx", "--yes", manifest.packageManager, "install", "--prefer-offline", ...frozen);
+  run(
+    "npx",
+    "--yes",
+    manifest.packageManager,
+    "install",
+    "--prefer-offline",
+    "--loglevel=error",
+    ...frozen,
+  );
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, state);
 }

@@ -1,4 +1,7 @@
 /** Quantizes one layer, multiplies with it in both directions, checks and times it. */
+
+import { relativeFrobenius } from "@w4a16/reference/metrics";
+import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import {
   type Device,
   type DeviceTensor,
@@ -7,13 +10,12 @@ import {
   decode,
   dequantize,
   encode,
+  exactMatmul,
+  exactMatmulTransposed,
   type Int4Weight,
   quantizeHqqAsync,
   quantizeMinMax,
-} from "@w4a16/core";
-import { exactMatmul, exactMatmulTransposed } from "@w4a16/reference";
-import { relativeFrobenius } from "@w4a16/reference/metrics";
-import { randomNormal, seededRandom } from "@w4a16/reference/testing";
+} from "w4a16";
 import type { LinearLayer } from "./encoder.js";
 
 /** One direction of the product on one device. */

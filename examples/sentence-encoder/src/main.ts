@@ -3,10 +3,8 @@
  * multiplies activations with them forward and transposed on the best device
  * present, checks every product against float64, and prints what it found.
  */
-import { AbortedError, isW4A16Error, openDevice } from "@w4a16/core";
-import { reference } from "@w4a16/reference";
 import { Presets, SingleBar } from "cli-progress";
-import { devices } from "./devices.js";
+import { AbortedError, isW4A16Error, openDevice, reference } from "w4a16";
 import { readLayers } from "./encoder.js";
 import { type LayerResult, runLayer } from "./layer.js";
 import { type Options, readOptions } from "./options.js";
@@ -26,7 +24,7 @@ try {
 
 async function main({ device: name, rows, groupSize }: Options, signal: AbortSignal) {
   const started = performance.now();
-  using device = await openDevice(name, devices, {
+  using device = await openDevice(name, {
     onSkip: (skipped, { reason, fix }) => console.log(`Not on ${skipped}: ${reason}. ${fix}`),
   });
   const fusedApart = device.backend !== reference.name;

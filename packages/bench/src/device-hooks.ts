@@ -59,6 +59,8 @@ export interface DeviceTimeOptions {
   readonly rounds: number;
   /** Stops between rounds; what was measured is returned. */
   readonly signal?: AbortSignal | undefined;
+  /** Told what a reader of the figures should know. */
+  readonly note?: ((text: string) => void) | undefined;
 }
 
 /** A dense weight on a device; the products are those of `DeviceWeight`. */

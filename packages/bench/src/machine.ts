@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { Machine } from "./results.js";
 
 const MIB = 2 ** 20;
+const DRIVER = "/proc/driver/nvidia/version";
 const CACHES = "/sys/devices/system/cpu/cpu0/cache";
 
 /** Assumed where the system does not tell: larger than most. */
@@ -19,6 +20,7 @@ export function describeMachine(): Omit<Machine, "peers" | "ceilings"> {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     lastLevelCacheMiB: lastLevelCacheBytes() / MIB,
     platform: `${platform()} ${arch()} ${release()}`,
+    ...nvidiaDriver(),
     node: process.versions.node,
   };
 }
@@ -40,6 +42,16 @@ export function coldBytes(): number {
   return 2 * lastLevelCacheBytes();
 }
 
+/** The version of the NVIDIA driver, where there is one. */
+export function nvidiaDriver(file = DRIVER): { readonly driver?: string } {
+  try {
+    const driver = /Kernel Module.*?\s(\d+(?:\.\d+)+)/.exec(readFileSync(file, "utf8"))?.[1];
+    return driver ? { driver } : {};
+  } catch {
+    return {};
+  }
+}
+
 /** "32768K" or "1M" in bytes. */
 function parseSize(text: string): number {
   const match = /^(\d+)([KMG]?)/.exec(text);
@@ -58,7 +70,10 @@ function instructionSets(): string {
   }
 }
 
-/** The commit of the repository in `folder`, "-dirty" if files differ; null outside one. */
+/**
+ * The commit of the repository in `folder`, "-dirty" if files differ. Outside one: what W4A16_COMMIT says,
+ * which a bundle made elsewhere sets, or null.
+ */
 export function currentCommit(folder: string): string | null {
   const git = (...args: string[]) =>
     execFileSync("git", args, {
@@ -70,6 +85,6 @@ export function currentCommit(folder: string): string | null {
     const commit = git("rev-parse", "HEAD").trim();
     return git("status", "--porcelain").trim() === "" ? commit : `${commit}-dirty`;
   } catch {
-    return null;
+    return process.env.W4A16_COMMIT || null;
   }
 }

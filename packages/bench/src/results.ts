@@ -66,6 +66,8 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly lastLevelCacheMiB: number;
   readonly platform: string;
+  /** The NVIDIA driver's version, where there is one. */
+  readonly driver?: string;
   readonly node: string;
   /** Version and settings of each peer that took part. */
   readonly peers: Readonly<Record<string, string>>;

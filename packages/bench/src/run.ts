@@ -1,8 +1,7 @@
 /** Runs the suites a user asked for on one device, and gathers the results document. */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { openDevice } from "@w4a16/core";
-import { loadBackends } from "./backends.js";
+import { openDevice } from "w4a16";
 import { describePeer } from "./contenders/onnxruntime.js";
 import { findPeer, installCommand, type PeerPackage } from "./contenders/peers.js";
 import { measureCeiling } from "./floor/ceiling.js";
@@ -34,7 +33,7 @@ export async function runBenchmarks(
   signal: AbortSignal,
 ): Promise<RunOutcome> {
   const date = new Date().toISOString();
-  const device = await openDevice(settings.device, await loadBackends(), {
+  const device = await openDevice(settings.device, {
     onSkip: (name, { reason }) => reporter.note(`device ${name} is not here: ${reason}`),
   });
   const context = { device, settings, reporter, signal };

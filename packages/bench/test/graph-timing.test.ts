@@ -91,10 +91,13 @@ describe("a device with graphs and events", () => {
     expect(log).toEqual(["launch", "record", "launch", "record"]);
   });
 
-  it("enqueues what cannot be captured", async () => {
+  it("enqueues what cannot be captured, and says so", async () => {
     const { device, log } = await openFake({ refuseCapture: true });
     const run = () => log.push("run");
-    await benchmarkOf(device).time!([run], { cold: false, rounds: 1 });
+    const notes: string[] = [];
+    const note = (text: string) => notes.push(text);
+    await benchmarkOf(device).time!([run], { cold: false, rounds: 1, note });
+    expect(notes).toEqual(["timed as it is enqueued, not as a graph: cannot be captured"]);
     expect(log).toEqual(["run", "record", "run", "record"]);
   });
 

@@ -1,7 +1,7 @@
 /** A checkpoint: its tensors, and the linear layers among them. */
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Int4Weight } from "@w4a16/core";
+import { ArgumentError, describeValue, type Int4Weight } from "@w4a16/core";
 import { CheckpointError, clip, fileError, invalid } from "./errors.js";
 import { openGguf } from "./gguf/read.js";
 import { GGUF_MAGIC } from "./gguf/types.js";
@@ -114,6 +114,15 @@ async function findLayers(store: TensorStore): Promise<Map<string, LinearLayer>>
 
 /** The layer of that name, with or without `.weight`. Throws `W4A16_LAYER_NOT_FOUND`. */
 export function findLayer(checkpoint: Checkpoint, name: string): LinearLayer {
+  if (!(checkpoint?.layers instanceof Map)) {
+    throw new ArgumentError({
+      code: "W4A16_INVALID_TYPE",
+      subject: "checkpoint",
+      expected: "an open checkpoint",
+      received: describeValue(checkpoint),
+      fix: "Pass what openCheckpoint resolves to.",
+    });
+  }
   const layer =
     checkpoint.layers.get(name) ?? checkpoint.layers.get(String(name).replace(/\.weight$/, ""));
   if (layer) return layer;

@@ -300,6 +300,7 @@ describe("float checkpoints", () => {
     expect(layer).toMatchObject({ format: "float", outFeatures: 2, inFeatures: 4 });
     await expect(loadLinear(checkpoint, "a.b")).rejects.toThrow(/w4a16 quantize.*NOT_QUANTIZED/);
     await expect(loadLinear(checkpoint, "a.c")).rejects.toThrow(/a\.b.*LAYER_NOT_FOUND/);
+    await expect(loadLinear("a.safetensors" as never, "a.c")).rejects.toThrow(/openCheckpoint/);
   });
 
   test("shards named by an index", async () => {

@@ -18,6 +18,7 @@ import {
   type TensorData,
   type TensorLayout,
 } from "@w4a16/core";
+import { CpuBenchmark } from "./benchmark.js";
 import {
   type NativeAddon,
   type NativeEngine,
@@ -43,6 +44,8 @@ export class CpuDevice extends Handle implements Device {
   readonly kernel: string;
   readonly threads: number;
   readonly precision: "exact" | "bfloat16";
+  /** Measures what the machine could do at most. */
+  readonly benchmark: CpuBenchmark = new CpuBenchmark(this);
   /** @internal */
   readonly engine: NativeEngine;
   readonly #aborts = new Map<number, AbortSignal>();
@@ -139,10 +142,10 @@ export class CpuDevice extends Handle implements Device {
   }
 
   /** @internal Throws what an operation's outcome stands for. */
-  requireDone(outcome: number, abortedId: number): void {
+  requireDone(outcome: number, abortedId: number, wanted = "workspace of a product"): void {
     if (outcome === Outcome.done) return;
     if (outcome === Outcome.closed) this.requireLive("the tensor's device");
-    if (outcome === Outcome.outOfMemory) throw outOfMemory("workspace of a product");
+    if (outcome === Outcome.outOfMemory) throw outOfMemory(wanted);
     throw new AbortedError("matmul", this.#aborts.get(abortedId) ?? AbortSignal.abort());
   }
 }

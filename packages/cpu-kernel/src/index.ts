@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export * from "./backend.js";
+export { CpuBenchmark, type CpuCeiling } from "./benchmark.js";
 export { CpuDevice } from "./device.js";
 export { CPU_KERNELS, type CpuKernel, type CpuOptions } from "./options.js";
 export { CpuTensor } from "./tensor.js";

@@ -68,6 +68,18 @@ export interface NativeAddon {
     callback: ((outcome: number, abortedId: number) => void) | undefined,
   ): Report | undefined;
   fence(engine: NativeEngine, callback: () => void): void;
+  /**
+   * Measures, in stream order, into [bytes a second, operations a second].
+   *
+   * @returns the bytes that it reads over and over.
+   */
+  ceiling(
+    engine: NativeEngine,
+    dtype: number,
+    cold: boolean,
+    into: Float64Array,
+    callback: (outcome: number, abortedId: number) => void,
+  ): number;
   /** Offsets and strides in elements. With `wait`, runs on the calling thread. */
   matmul(
     engine: NativeEngine,

@@ -35,6 +35,7 @@ class Checker {
   // Sums of errors of all cases, by activation type: the ratio to the two baselines is the accuracy claim.
   struct Total { double ours = 0, once = 0, seed = 0; int cases = 0; double worstRatio = 0, worstError = 0; } totals[3];
   int failures = 0, cases = 0;
+  int underflowing = 0, few = 0;  // cases judged by each output's own bound only
 
   Checker() : errors_(1), counts_(2), workspace_(64 << 20), counters_(1 << 16) {
     CUDA_CHECK(sm80::compiledArch(&arch_));
@@ -101,14 +102,19 @@ class Checker {
     const double baseline = e.exact > 0 ? std::sqrt(e.seed / e.exact) : 0;
     const double step = c.type == DataType::Float16 ? 0x1p-11 : c.type == DataType::BFloat16 ? 0x1p-8 : 2e-6;
     const double outStep = c.outType == DataType::Float16 ? 0x1p-11 : c.outType == DataType::BFloat16 ? 0x1p-8 : 0x1p-23;
-    const bool smallValues = c.scaleKind == ScaleKind::Tiny;  // rounding is absolute below the normal range of float16
-    bool ok = dirty == 0 && repeats && e.notFinite == 0;
-    if (c.type == DataType::Float32) ok = ok && (smallValues || relative <= (c.outType == DataType::Float32 ? 1e-5 : outStep));
-    else if (!smallValues) {
-      // Over a handful of weights or outputs the ratio of two norms is chance; each output's own bound is not.
-      const int64_t features = c.transposed ? c.K : c.N;
-      ok = ok && (relative <= 1.5 * baseline + 1e-6 || c.M * features < 64 || features < 8) && e.worst <= 2 * (step + outStep);
-    }
+    // Two bounds. Each output's own, against the sum of its terms' magnitudes, holds for every case: a wrong index, a lost
+    // term or a neighbour's parameters break it. The norm over all outputs is the accuracy claim; it is left out where
+    // it says nothing:
+    //  - below the normal range of float16 outputs are rounded by an absolute step, which `worst` allows for;
+    //  - over a handful of outputs, or features, the ratio of two norms is chance, as both errors are a few random roundings.
+    bool ok = dirty == 0 && repeats && e.notFinite == 0 && e.worst <= 2 * (step + outStep);
+    const bool smallValues = c.scaleKind == ScaleKind::Tiny;
+    const bool underflows = smallValues && c.outType == DataType::Float16;
+    const int64_t features = c.transposed ? c.K : c.N;
+    if (underflows) underflowing++;
+    else if (c.type == DataType::Float32) ok = ok && relative <= (c.outType == DataType::Float32 ? 1e-5 : outStep);
+    else if (c.M * features < 64 || features < 8) few++;
+    else ok = ok && relative <= 1.5 * baseline + 1e-6;
     if (!ok) {
       failures++;
       print("FAILED", c, chosen);
@@ -176,7 +182,7 @@ inline int runSweep(int count, uint32_t seed) {
     std::printf("%s: %d cases, rms relative error %.4e; over weights rounded once %.4f, over seed rounding %.4f; worst case %.2e, %.3f of seed rounding\n", nameOf(static_cast<DataType>(t)),
                 total.cases, std::sqrt(total.ours / total.cases), std::sqrt(total.ours / total.once), std::sqrt(total.ours / total.seed), total.worstError, total.worstRatio);
   }
-  std::printf("sweep: %d cases, %d failures\n", checker.cases, checker.failures);
+  std::printf("sweep: %d cases, %d failures; by each output alone: %d of float16 outputs that underflow, %d of few outputs\n", checker.cases, checker.failures, checker.underflowing, checker.few);
   return checker.failures;
 }
 

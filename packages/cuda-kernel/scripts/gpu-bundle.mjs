@@ -3,14 +3,16 @@
 //
 //   node scripts/gpu-bundle.mjs OUT.tar.xz
 //
-// There: tar xf OUT.tar.xz && bundle/test   (arguments go to vitest), or bundle/harness bench
+// There, after tar xf OUT.tar.xz:
+//   bundle/test                               this package's tests; arguments go to vitest
+//   bundle/bench --device cuda --json FILE    w4a16-bench
+//   bundle/harness bench                      the native harness, where it was built (build.mjs --harness)
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -20,10 +22,21 @@ import { dirname, join, resolve } from "node:path";
 import { root } from "./build.mjs";
 
 const NODE = "24.21.0";
-const PACKAGES = ["packing", "core", "reference", "cuda-kernel"];
-// Only for building and checking, not for running.
-const UNNEEDED =
-  /^(@biomejs|@arethetypeswrong|@turbo|turbo|typescript|typedoc|tsup|publint|pnpm|@shikijs|shiki|@esbuild|esbuild|markdown-it|@rollup|rollup|@pnpm|@publint|node-api-headers|node-addon-api)$/;
+const PACKAGES = [
+  "packing",
+  "core",
+  "reference",
+  "cpu-kernel",
+  "cuda-kernel",
+  "checkpoint",
+  "w4a16",
+  "bench",
+];
+/** Of each package. Only what is run: its sources and tests are needed where the tests run. */
+const PARTS = ["dist", "build/release/w4a16_cuda.node", "build/release/w4a16_cpu.node"];
+const TESTED = "cuda-kernel";
+/** What the tests need of what is only for developing. */
+const NEEDED_BY_TESTS = ["vitest", "fast-check", "@w4a16/packing", "@w4a16/reference"];
 
 const workspace = dirname(dirname(root));
 const target = resolve(process.argv[2] ?? "w4a16-gpu-bundle.tar.xz");
@@ -42,24 +55,38 @@ run("tar", ["-C", staging, "-cJf", target, "bundle"], { XZ_OPT: process.env.XZ_O
 console.log(`${target}: ${(statSync(target).size / 2 ** 20).toFixed(1)} MiB`);
 
 function copyWorkspace() {
-  for (const file of ["package.json", "pnpm-lock.yaml", "tsconfig.base.json", "vitest.config.ts"]) {
+  for (const file of ["pnpm-lock.yaml", "tsconfig.base.json", "vitest.config.ts"]) {
     cpSync(join(workspace, file), join(bundle, file));
   }
+  copyManifest("package.json");
   // The lockfile knows packages that are not in the bundle; the workspace file names only those that are.
   const settings = readFileSync(join(workspace, "pnpm-workspace.yaml"), "utf8");
   writeFileSync(join(bundle, "pnpm-workspace.yaml"), settings);
   for (const name of PACKAGES) {
     const from = join(workspace, "packages", name);
     const to = join(bundle, "packages", name);
-    for (const part of ["package.json", "dist", "src", "test", "bench"]) {
+    for (const part of name === TESTED ? [...PARTS, "src", "test", "bench"] : PARTS) {
       if (existsSync(join(from, part)))
         cpSync(join(from, part), join(to, part), { recursive: true });
     }
+    copyManifest(join("packages", name, "package.json"));
   }
-  const release = join(bundle, "packages", "cuda-kernel", "build", "release");
-  cpSync(addon, join(release, "w4a16_cuda.node"));
-  const harness = join(root, "build", "release", "harness");
-  if (existsSync(harness)) cpSync(harness, join(bundle, "harness"));
+  for (const name of ["harness", "hopper_harness"]) {
+    const harness = join(root, "build", "release", name);
+    if (existsSync(harness)) cpSync(harness, join(bundle, name));
+  }
+}
+
+/** A manifest without the dependencies that are for building and checking, or bring the addons of platforms. */
+function copyManifest(path) {
+  const manifest = JSON.parse(readFileSync(join(workspace, path), "utf8"));
+  const { devDependencies = {} } = manifest;
+  const kept = Object.entries(devDependencies).filter(([name]) => NEEDED_BY_TESTS.includes(name));
+  manifest.devDependencies =
+    path.includes(TESTED) || !path.includes("packages") ? Object.fromEntries(kept) : {};
+  if (path.includes("-kernel")) delete manifest.optionalDependencies;
+  mkdirSync(dirname(join(bundle, path)), { recursive: true });
+  writeFileSync(join(bundle, path), JSON.stringify(manifest, null, 2));
 }
 
 function installDependencies() {
@@ -67,10 +94,12 @@ function installDependencies() {
   // Hoisted: every symbolic link stays inside the bundle.
   run("npx", ["--yes", packageManager, "install", "--prefer-offline", "--no-frozen-lockfile"], {
     pnpm_config_node_linker: "hoisted",
+    // Not linked to pnpm's store, which another install may touch while the bundle is packed.
+    pnpm_config_package_import_method: "copy",
   });
-  const modules = join(bundle, "node_modules");
-  for (const name of readdirSync(modules)) {
-    if (UNNEEDED.test(name)) rmSync(join(modules, name), { recursive: true, force: true });
+  // Only for compiling.
+  for (const name of ["node-api-headers", "node-addon-api", "esbuild", "@esbuild"]) {
+    rmSync(join(bundle, "node_modules", name), { recursive: true, force: true });
   }
 }
 
@@ -82,11 +111,21 @@ function copyNode() {
 }
 
 function writeLaunchers() {
-  const script = `#!/bin/sh
-cd "$(dirname "$0")" && exec ./node node_modules/vitest/vitest.mjs run packages/cuda-kernel "$@"
-`;
-  writeFileSync(join(bundle, "test"), script);
-  chmodSync(join(bundle, "test"), 0o755);
+  const launchers = {
+    test: 'cd "$at" && exec ./node node_modules/vitest/vitest.mjs run packages/cuda-kernel "$@"',
+    bench: `W4A16_COMMIT=${commit()} exec "$at/node" "$at/packages/bench/dist/main.js" "$@"`,
+  };
+  for (const [name, command] of Object.entries(launchers)) {
+    const script = `#!/bin/sh\nat=$(cd "$(dirname "$0")" && pwd)\n${command}\n`;
+    writeFileSync(join(bundle, name), script);
+    chmodSync(join(bundle, name), 0o755);
+  }
+}
+
+/** What the results of a bench that runs outside the repository name as their source. */
+function commit() {
+  const git = (...args) => spawnSync("git", args, { cwd: root, encoding: "utf8" }).stdout.trim();
+  return git("rev-parse", "HEAD") + (git("status", "--porcelain") ? "-dirty" : "");
 }
 
 function run(command, args, variables = {}) {

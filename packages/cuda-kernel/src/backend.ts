@@ -10,6 +10,8 @@ import { loadAddon } from "./addon.js";
 import { availability, type CudaAvailability, describe, isSupported } from "./availability.js";
 import { CudaDevice } from "./device.js";
 import { type KernelPreference, PREFERENCE } from "./native.js";
+import { defaultCacheFile } from "./tuning/cache.js";
+import { driverName } from "./tuning/tuning.js";
 
 export interface CudaOptions {
   /** Which GPU, as `cudaDevices()` numbers them. Default: the first that is supported. */
@@ -19,6 +21,12 @@ export interface CudaOptions {
    * product. Default: the environment variable W4A16_CUDA_KERNEL, else the one expected to be faster.
    */
   readonly kernel?: KernelPreference | undefined;
+  /**
+   * The file in which `device.tune()` keeps its results and from which the device takes those of
+   * earlier processes; false for neither. Default: the environment variable W4A16_CUDA_TUNING (`off`
+   * for neither), else a file in the user's cache folder.
+   */
+  readonly tuning?: string | false | undefined;
 }
 
 export interface CudaBackend extends Backend<CudaOptions> {
@@ -31,11 +39,12 @@ export const cuda: CudaBackend = {
   name: "cuda",
   availability,
   open: async (options = {}) => {
-    requireOptions("options", options, ["device", "kernel"]);
+    requireOptions("options", options, ["device", "kernel", "tuning"]);
     const kernel = requireKernel(options.kernel);
+    const file = requireTuning(options.tuning);
     requireAvailable("cuda", availability());
     const { addon } = loadAddon();
-    const { devices } = addon!.probe();
+    const { devices, driverVersion } = addon!.probe();
     const wanted =
       options.device === undefined
         ? devices.find(isSupported)!.ordinal
@@ -50,9 +59,31 @@ export const cuda: CudaBackend = {
         fix: "Pass the ordinal of a supported GPU; cudaDevices() lists them.",
       });
     }
-    return new CudaDevice(addon!, info, kernel);
+    const device = new CudaDevice(addon!, info, kernel, {
+      file,
+      driver: driverName(driverVersion),
+    });
+    await device.tuning.load();
+    return device;
   },
 };
+
+/** The cache file that the option, or else the environment, asks for; undefined for none. */
+function requireTuning(option: unknown): string | undefined {
+  if (option === false) return undefined;
+  if (typeof option === "string" && option !== "") return option;
+  if (option === undefined) {
+    const { W4A16_CUDA_TUNING } = process.env;
+    return W4A16_CUDA_TUNING === "off" ? undefined : W4A16_CUDA_TUNING || defaultCacheFile();
+  }
+  throw new ArgumentError({
+    code: "W4A16_INVALID_TYPE",
+    subject: "tuning",
+    expected: "a path, or false",
+    received: describeValue(option),
+    fix: "Leave it away for a file in the user's cache folder.",
+  });
+}
 
 /** The kernel that the option, or else the environment, asks for. */
 function requireKernel(option: unknown): KernelPreference | undefined {

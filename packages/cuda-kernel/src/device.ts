@@ -8,6 +8,7 @@ import {
   type TensorData,
 } from "@w4a16/core";
 import { describe } from "./availability.js";
+import { CudaBenchmark } from "./benchmark.js";
 import { native, nativeAsync } from "./failures.js";
 import { CudaGraph } from "./graph.js";
 import {
@@ -19,6 +20,9 @@ import {
 } from "./native.js";
 import { CudaEvent, CudaStream } from "./stream.js";
 import { CudaTensor } from "./tensor.js";
+import type { TuneShape } from "./tuning/products.js";
+import type { TuneOptions } from "./tuning/tune.js";
+import { type TuneReport, Tuning } from "./tuning/tuning.js";
 import { CudaWeight } from "./weight.js";
 
 /** A number that the addon gave out and must be given back to it. */
@@ -31,6 +35,10 @@ type Resource = "free" | "freeWeight" | "destroyStream" | "destroyEvent" | "dest
 export class CudaDevice extends Handle implements Device {
   readonly backend = "cuda";
   readonly description: string;
+  /** What benchmarks look for. */
+  readonly benchmark = new CudaBenchmark(this);
+  /** Kernels that were measured to be the fastest: where they are kept, and what was found there. */
+  readonly tuning: Tuning;
   /** Arguments of the addon's `matmul`, laid out as `CALL` says. */
   readonly call = new Float64Array(CALL.length);
   /** The addon's number for this device. */
@@ -46,8 +54,10 @@ export class CudaDevice extends Handle implements Device {
     readonly addon: NativeAddon,
     readonly info: CudaDeviceInfo,
     kernel?: KernelPreference,
+    tuning: { readonly file?: string | undefined; readonly driver: string } = { driver: "" },
   ) {
     super();
+    this.tuning = new Tuning(this, tuning.file, tuning.driver);
     const preference = kernel === undefined ? 0 : PREFERENCE[kernel];
     this.id = native("device", () => addon.open(info.ordinal, this.call, preference));
     const reason = addon.withoutHopper(this.id);
@@ -126,6 +136,18 @@ export class CudaDevice extends Handle implements Device {
       this.#capturing = false;
       for (const [kind, id] of this.#afterCapture.splice(0)) this.giveBack(kind, id);
     }
+  }
+
+  /**
+   * Measures, for each of the shapes, which kernel is the fastest here, uses it from then on, in
+   * this process, and keeps it in a file that later ones read. Without a call of it nothing is measured:
+   * the kernel of a product is then chosen by models of the GPU.
+   *
+   * @throws AbortedError; what was measured before is used and kept.
+   */
+  async tune(shapes: readonly TuneShape[], options?: TuneOptions): Promise<TuneReport> {
+    this.requireLive("device");
+    return this.tuning.tune(shapes, options);
   }
 
   /** Gives `id` back if `owner` is collected without having been disposed. */

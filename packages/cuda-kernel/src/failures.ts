@@ -34,10 +34,10 @@ function translate(subject: string, cause: unknown): Error {
     case "NO_CUBLAS":
       return new DeviceError({
         code: "W4A16_DEVICE_UNAVAILABLE",
-        subject: 'strategy "dequantize"',
+        subject: "dense products",
         expected: "cuBLAS 12 or 13",
         received: message,
-        fix: "Install cuBLAS, name the library in W4A16_CUBLAS, or use the fused strategy.",
+        fix: "Install cuBLAS, name the library in W4A16_CUBLAS, or use the fused strategy, which needs none.",
         cause,
       });
     case "NO_HOPPER":

@@ -23,6 +23,8 @@ export interface CudaDeviceInfo {
   readonly minor: number;
   readonly multiprocessors: number;
   readonly memoryBytes: number;
+  /** Of the second-level cache. */
+  readonly l2Bytes: number;
 }
 
 export interface NativeMemory {
@@ -118,6 +120,10 @@ export interface NativeAddon {
   /** A product of what {@link CALL} says of the array given to `open`. */
   matmul(device: Device): void;
   dequantize(device: Device, weight: Weight, type: number, buffer: Buffer): void;
+  /** Throws where cuBLAS is not found. */
+  requireDense(device: Device): void;
+  /** As `matmul`, of a dense weight [n, k] in the buffer that `CALL.weight` names; without a bias. */
+  matmulDense(device: Device, n: number, k: number): void;
   choose(
     device: Device,
     weight: Weight,
@@ -125,6 +131,32 @@ export interface NativeAddon {
     m: number,
     xType: number,
   ): KernelChoice;
+
+  /** Fills a buffer with random values of magnitude 1 to 2. */
+  probeFill(device: Device, buffer: Buffer, type: number): void;
+  probeRead(device: Device, buffer: Buffer, passes: number): void;
+  /** Multiplies and adds in registers. @returns how many multiplications and additions were enqueued. */
+  probeMultiplyAdd(device: Device, sink: Buffer, type: number): number;
+
+  /** Names of the kernels that could compute a product of 16-bit activations; what would be used first. */
+  candidates(
+    device: Device,
+    n: number,
+    k: number,
+    groupSize: number,
+    transposed: boolean,
+    m: number,
+  ): string[];
+  /** From now on the product uses that kernel; with no name, the one the models choose. @returns whether there is one of that name. */
+  useCandidate(
+    device: Device,
+    n: number,
+    k: number,
+    groupSize: number,
+    transposed: boolean,
+    m: number,
+    name: string,
+  ): boolean;
 
   createStream(device: Device): number;
   destroyStream(device: Device, stream: number): void;

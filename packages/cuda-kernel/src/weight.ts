@@ -29,6 +29,8 @@ export interface CudaMatmulOptions extends MatmulOptions {
   readonly strategy?: "fused" | "dequantize" | undefined;
 }
 
+const MORE_OPTIONS = ["strategy"];
+
 /** A weight in GPU memory: one packed copy for both products, and parameters for each dtype in use. */
 export class CudaWeight extends Handle implements DeviceWeight {
   readonly outFeatures: number;
@@ -114,7 +116,7 @@ export class CudaWeight extends Handle implements DeviceWeight {
 
   #multiply(direction: Direction, input: DeviceTensor, options?: CudaMatmulOptions): CudaTensor {
     this.#requireUsable();
-    const operands = requireOperands(direction, this, CudaTensor, input, options, ["strategy"]);
+    const operands = requireOperands(direction, this, CudaTensor, input, options, MORE_OPTIONS);
     const { x, bias, m, outShape, outDtype } = operands;
     const dense = requireStrategy(options?.strategy, x.dtype, outDtype, bias !== undefined);
     const out = operands.out ?? CudaTensor.allocate(this.device, outShape, outDtype, false);

@@ -9,7 +9,7 @@ import {
   describeValue,
   requireGroupSize,
 } from "@w4a16/core";
-import { DEVICE_NAMES } from "../backends.js";
+import { DEVICE_NAMES } from "w4a16";
 import { PEERS, type Settings, SUITES } from "../settings.js";
 import { parseShapes, SHAPE_SETS } from "../shapes.js";
 

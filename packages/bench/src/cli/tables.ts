@@ -1,6 +1,15 @@
 /** Results as tables on a terminal. */
 import Table from "cli-table3";
-import { CONTENDERS, digits, formatTime, groupRows, ownName, tableOf } from "../report/format.js";
+import {
+  CONTENDERS,
+  digits,
+  formatCeiling,
+  formatTime,
+  groupRows,
+  ownName,
+  peersOf,
+  tableOf,
+} from "../report/format.js";
 import type { Machine, Measure, Results, Row } from "../results.js";
 import { isSingle } from "../timing/statistics.js";
 
@@ -19,12 +28,12 @@ export function renderResults(
   const parts = [renderMachine(machine)];
   for (const group of groupRows(rows)) {
     const own = ownName(group.rows[0]!);
-    const others = columns.filter((name) => name !== own);
+    const others = peersOf(group.rows, columns).filter((name) => name !== own);
     const table = tableOf(group.rows, [own, ...others]);
     const drawn = splitColumns(table, width).map((part) => draw(part));
     parts.push(`${group.title}\n${kernels(group.rows)}${drawn.join("\n\n")}`);
   }
-  if (rows.length > 0) parts.push(legend(rows, columns));
+  if (rows.length > 0) parts.push(legend(rows, peersOf(rows, columns)));
   if (measures.length > 0) parts.push(renderMeasures(measures));
   return `${parts.join("\n\n")}\n`;
 }
@@ -43,23 +52,25 @@ export function renderMeasures(measures: readonly Measure[]): string {
   return draw([["suite", "what", "median", "p10 – p90"], ...rows], 2);
 }
 
-function renderMachine({ cpu, cores, node, platform, peers, ceilings }: Machine): string {
+function renderMachine({ cpu, cores, driver, node, platform, peers, ceilings }: Machine): string {
   const lines = [`${cpu}, ${cores} cores; ${platform}; Node ${node}`];
-  for (const [device, { bytesPerSecond, operationsPerSecond, method }] of Object.entries(
-    ceilings,
-  )) {
-    const rate =
-      operationsPerSecond === null ? "–" : `${digits(operationsPerSecond / 1e9)} GFLOP/s`;
-    lines.push(`floor of ${device}: ${digits(bytesPerSecond / 1e9)} GB/s, ${rate} (${method})`);
+  if (driver) lines.push(`NVIDIA driver ${driver}`);
+  for (const [device, ceiling] of Object.entries(ceilings)) {
+    lines.push(formatCeiling(device, ceiling));
   }
   for (const [name, settings] of Object.entries(peers)) lines.push(`${name} ${settings}`);
   return lines.join("\n");
 }
 
 /** The kernels in use, where they are not the same for every M. */
+/** Which kernel ran: for which M, where there were several. */
 function kernels(rows: readonly Row[]): string {
-  const names = [...new Set(rows.map((row) => row.kernel))];
-  return names.map((name) => `  kernel: ${name}\n`).join("");
+  const users = new Map<string, number[]>();
+  for (const { kernel, m } of rows) users.set(kernel, [...(users.get(kernel) ?? []), m]);
+  const lines = [...users].map(([kernel, ms]) =>
+    users.size === 1 ? `  kernel: ${kernel}\n` : `  kernel, M ${ms.join(", ")}: ${kernel}\n`,
+  );
+  return lines.join("");
 }
 
 function legend(rows: readonly Row[], columns: readonly string[]): string {

@@ -1,5 +1,5 @@
 /** Numbers and names as people read them: shared by the terminal, the report and the README. */
-import type { Cold, Row, Timing } from "../results.js";
+import type { Ceiling, Cold, Row, Timing } from "../results.js";
 import { isSingle, ratio } from "../timing/statistics.js";
 
 /** Contenders in the order of columns, with short names and what they are. */
@@ -30,6 +30,12 @@ export function ownName(row: Row): string {
   return row.device === "reference" ? "unfused" : "fused";
 }
 
+/** Those of `names` that could have run beside the rows' device: ONNX Runtime computes on the host. */
+export function peersOf(rows: readonly Row[], names: readonly string[]): readonly string[] {
+  const onHost = rows.some(({ device }) => device !== "cuda");
+  return onHost ? names : names.filter((name) => !name.startsWith("onnxruntime"));
+}
+
 export function formatTime(microseconds: number): string {
   if (microseconds < 1e3) return `${digits(microseconds)} µs`;
   if (microseconds < 1e6) return `${digits(microseconds / 1e3)} ms`;
@@ -46,6 +52,10 @@ export function digits(value: number): string {
 /** Multiplications and additions a second of a row's own time. */
 export function formatRate(row: Row, timing: Timing): string {
   const perSecond = (2 * row.m * row.n * row.k) / (timing.median * 1e-6);
+  return formatOperations(perSecond);
+}
+
+function formatOperations(perSecond: number): string {
   if (perSecond >= 1e12) return `${digits(perSecond / 1e12)} TFLOP/s`;
   return `${digits(perSecond / 1e9)} GFLOP/s`;
 }
@@ -53,6 +63,13 @@ export function formatRate(row: Row, timing: Timing): string {
 /** The floor's share of a time: 100% cannot be beaten. */
 export function formatFloor(row: Row, timing: Timing): string {
   return row.floor === null ? "–" : `${Math.round((100 * row.floor) / timing.median)}%`;
+}
+
+/** What a device was found to do at most, and how that was measured. */
+export function formatCeiling(device: string, ceiling: Ceiling): string {
+  const { bytesPerSecond, operationsPerSecond, method } = ceiling;
+  const rate = operationsPerSecond === null ? "–" : formatOperations(operationsPerSecond);
+  return `floor of ${device}: ${digits(bytesPerSecond / 1e9)} GB/s, ${rate} (${method})`;
 }
 
 export function formatError(error: number | null): string {

@@ -1,9 +1,17 @@
 /** The performance parts of a README, made from results documents so that no figure is typed by hand. */
 import { ArgumentError, describeValue } from "@w4a16/core";
-import type { Results, Row } from "../results.js";
+import type { Machine, Results, Row } from "../results.js";
 import { isSingle } from "../timing/statistics.js";
 import { renderChart } from "./charts.js";
-import { CONTENDERS, contendersIn, groupRows, labelOf, ownName, tableOf } from "./format.js";
+import {
+  CONTENDERS,
+  contendersIn,
+  formatCeiling,
+  groupRows,
+  labelOf,
+  ownName,
+  tableOf,
+} from "./format.js";
 
 export interface RenderedReadme {
   readonly text: string;
@@ -124,12 +132,23 @@ function describe({ machine, date, commit }: Results, rows: readonly Row[]): str
   const peers = Object.entries(machine.peers).map(([name, settings]) => `${name} ${settings}.`);
   const single = rows.some((row) => Object.values(row.times).some(isSingle));
   return [
-    `Measured ${date.slice(0, 10)}${commit ? ` at ${commit.slice(0, 12)}` : ""} on ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}.`,
+    `Measured ${date.slice(0, 10)}${commit ? ` at ${commit.slice(0, 12)}` : ""} on ${placeOf(rows, machine)}, Node ${machine.node}.`,
+    ...Object.entries(machine.ceilings).map(
+      ([device, ceiling]) => `${formatCeiling(device, ceiling)}.`,
+    ),
     `Medians; n× after a time: it takes n times as long as ${own}; “tie”: the 10th to 90th percentiles overlap.`,
     ...(single ? ["~n×: one of the two was too slow to repeat and ran once."] : []),
     ...meanings,
     ...peers,
   ].join(" ");
+}
+
+/** What computed: the GPU, and the machine around it; or the machine. */
+function placeOf(rows: readonly Row[], machine: Machine): string {
+  const host = `${machine.cpu}, ${machine.cores} cores`;
+  const gpu = rows.find(({ device }) => device === "cuda")?.deviceName;
+  if (gpu === undefined) return host;
+  return `${gpu}${machine.driver ? `, driver ${machine.driver}` : ""}, in a machine with ${host}`;
 }
 
 function invalid(subject: string, expected: string, received: unknown): ArgumentError {

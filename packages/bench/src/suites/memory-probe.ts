@@ -2,13 +2,12 @@
  * What loading weights adds to a process that does nothing else: run as one of
  * its own, since memory that an earlier suite gave back would hide it.
  */
-import { openDevice } from "@w4a16/core";
 import { randomInt4Weight, seededRandom } from "@w4a16/reference/testing";
-import { loadBackends } from "../backends.js";
+import { openDevice } from "w4a16";
 import type { MemoryAnswer, MemoryTask } from "./memory.js";
 
 process.once("message", async ({ device: name, n, k, groupSize, count }: MemoryTask) => {
-  const device = await openDevice(name, await loadBackends());
+  const device = await openDevice(name);
   const shape = { outFeatures: n, inFeatures: k, groupSize };
   const weight = randomInt4Weight(seededRandom(1), shape);
   // The first brings up what the device needs once.

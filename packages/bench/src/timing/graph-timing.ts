@@ -37,29 +37,18 @@ export function isGraphDevice(device: Device): device is GraphDevice {
 export function graphBenchmark(device: GraphDevice): DeviceBenchmark {
   return {
     coldMethods: ["written", "clean"],
-    kernel: (weight, direction, m, dtype) => {
-      const { explain } = weight as DeviceWeight & Explaining;
-      if (typeof explain !== "function") return device.description;
-      return Object.values(explain.call(weight, direction, m, dtype))
-        .map((value) => (typeof value === "number" ? Math.round(value * 10) / 10 : value))
-        .join(" ");
-    },
     unfused: { strategy: "dequantize" },
     time: (runs, options) => timeGraphs(device, runs, options),
   };
 }
 
-interface Explaining {
-  explain?(direction: string, m: number, dtype: string): object;
-}
-
 async function timeGraphs(
   device: GraphDevice,
   runs: readonly (() => void)[],
-  { cold, rounds, signal }: DeviceTimeOptions,
+  { cold, rounds, signal, note }: DeviceTimeOptions,
 ): Promise<number[][]> {
   const samples: number[][] = runs.map(() => []);
-  const launches = runs.map((run) => captured(device, run));
+  const launches = runs.map((run) => captured(device, run, note));
   const events = runs.map(() => [device.createEvent(), device.createEvent()] as const);
   const flush = createFlush(device, cold);
   try {
@@ -85,11 +74,16 @@ async function timeGraphs(
   return samples;
 }
 
-/** A graph of the run, or the run itself where it cannot be captured. */
-function captured(device: GraphDevice, run: () => void): Graph {
+/** A graph of the run, or the run itself where it cannot be captured, and then says so. */
+function captured(
+  device: GraphDevice,
+  run: () => void,
+  note: (text: string) => void = () => {},
+): Graph {
   try {
     return device.capture(run);
-  } catch {
+  } catch (error) {
+    note(`timed as it is enqueued, not as a graph: ${(error as Error).message}`);
     return { launch: run, dispose: () => {} };
   }
 }

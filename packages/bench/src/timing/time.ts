@@ -29,7 +29,7 @@ export async function timeEntrants(
   entrants: readonly Entrant[],
   options: TimeOptions,
 ): Promise<Record<string, Timing>> {
-  const { device, cold, signal } = options;
+  const { device, cold, signal, note } = options;
   const time = benchmarkOf(device).time;
   const samples = time
     ? await time(
@@ -37,7 +37,7 @@ export async function timeEntrants(
           let turn = 0;
           return () => product.enqueue!(turn++);
         }),
-        { cold, rounds: DEVICE_ROUNDS, signal },
+        { cold, rounds: DEVICE_ROUNDS, signal, note },
       )
     : await timeByHost(entrants, options);
   const times: Record<string, Timing> = {};

@@ -36,32 +36,43 @@ export interface Operands<Tensor> {
   readonly outDtype: DType;
 }
 
-const OPTIONS = ["out", "outDtype", "bias", "signal"];
+const OPTIONS: readonly string[] = ["out", "outDtype", "bias", "signal"];
+/** With a device's own: by the list that it passes on every call. */
+const EXTENDED = new WeakMap<readonly string[], readonly string[]>();
+
+// Called for every product: what it would make anew each time it keeps.
+function knownOptions(more: readonly string[] | undefined): readonly string[] {
+  if (more === undefined) return OPTIONS;
+  let known = EXTENDED.get(more);
+  if (!known) {
+    known = [...OPTIONS, ...more];
+    EXTENDED.set(more, known);
+  }
+  return known;
+}
 
 /**
  * Checks the operands of `weight.matmul(x, options)` or `matmulTransposed`.
  *
  * @param tensorClass the device's own tensor class: an object of any other is refused.
- * @param moreOptions names of options that the device adds to {@link MatmulOptions}.
+ * @param moreOptions names of options that the device adds to {@link MatmulOptions}; the same array on every call.
  * @throws ArgumentError, DeviceError or AbortedError.
  */
 export function requireOperands<Tensor extends OperandTensor>(
   direction: Direction,
-  weight: DeviceWeight,
+  weight: Pick<DeviceWeight, "device" | "inFeatures" | "outFeatures">,
   tensorClass: abstract new (...args: never[]) => Tensor,
   x: DeviceTensor,
   options: MatmulOptions = {},
-  moreOptions: readonly string[] = [],
+  moreOptions?: readonly string[],
 ): Operands<Tensor> {
-  requireOptions("options", options, [...OPTIONS, ...moreOptions]);
+  requireOptions("options", options, knownOptions(moreOptions));
   throwIfAborted(direction, options.signal);
   const forward = direction === "matmul";
   const reduction = forward ? weight.inFeatures : weight.outFeatures;
   const width = forward ? weight.outFeatures : weight.inFeatures;
-  const own = (subject: string, value: unknown): Tensor =>
-    requireOwnTensor(subject, value, tensorClass, weight.device);
-
-  const input = own(forward ? "x" : "dy", x);
+  const { device } = weight;
+  const input = requireOwnTensor(forward ? "x" : "dy", x, tensorClass, device);
   if (input.cols !== reduction) {
     throw shapeError(
       forward ? "x" : "dy",
@@ -69,12 +80,19 @@ export function requireOperands<Tensor extends OperandTensor>(
       input.shape,
     );
   }
-  const outShape = [...input.shape.slice(0, -1), width];
-  const bias = options.bias === undefined ? undefined : own("bias", options.bias);
+  const outShape = input.shape.slice();
+  outShape[outShape.length - 1] = width;
+  const bias =
+    options.bias === undefined
+      ? undefined
+      : requireOwnTensor("bias", options.bias, tensorClass, device);
   if (bias && (bias.rows !== 1 || bias.cols !== width)) {
     throw shapeError("bias", `[${width}]`, bias.shape);
   }
-  const out = options.out === undefined ? undefined : own("out", options.out);
+  const out =
+    options.out === undefined
+      ? undefined
+      : requireOwnTensor("out", options.out, tensorClass, device);
   if (out && (out.rows !== input.rows || out.cols !== width)) {
     throw shapeError("out", describeValue(outShape), out.shape);
   }

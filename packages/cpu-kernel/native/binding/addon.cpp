@@ -8,6 +8,7 @@
 
 #include "binding/handle.h"
 #include "binding/js_engine.h"
+#include "runtime/ceiling.h"
 
 namespace w4a16::binding {
 namespace {
@@ -39,11 +40,13 @@ bool fits(size_t size, const Rows& r) {
   return last <= double(size);
 }
 
+// By the array and not by its buffer, which may be shared among threads and then is no ArrayBuffer.
 uint8_t* bytesOf(Napi::Value value, size_t* length) {
-  Napi::TypedArray array = value.As<Napi::TypedArray>();
   require(value.Env(), value.IsTypedArray(), "expected a typed array");
-  *length = array.ByteLength();
-  return static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  *length = value.As<Napi::TypedArray>().ByteLength();
+  void* data = nullptr;
+  napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &data, nullptr, nullptr);
+  return static_cast<uint8_t*>(data);
 }
 
 // info() → { model, cpus, kernels: [{ name, supported }] }
@@ -218,6 +221,41 @@ void fence(const Napi::CallbackInfo& info) {
   engineAt(info, 0).enqueue(std::move(operation));
 }
 
+struct CeilingOperation final : ReportingOperation {
+  Engine* engine = nullptr;
+  DType type{};
+  size_t bytes = 0;
+  Napi::Reference<Napi::Value> array;  // keeps `to` alive
+  double* to = nullptr;
+  void run() override {
+    to[0] = readBandwidth(engine->kernel, engine->pool, bytes);
+    to[1] = multiplyAddPeak(engine->kernel, engine->pool, type, engine->precision);
+    result.kind = to[0] > 0 ? Outcome::kDone : Outcome::kOutOfMemory;
+  }
+};
+
+// ceiling(engine, dtype, cold, array, callback) → bytes that it reads. Measures in stream order;
+// array: a Float64Array for bytes a second, operations a second.
+Napi::Value ceiling(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  JsEngine& js = engineAt(info, 0);
+  size_t length;
+  uint8_t* to = bytesOf(info[3], &length);
+  require(env, length == 2 * sizeof(double), "expected room for two numbers");
+  auto operation = std::make_unique<CeilingOperation>();
+  operation->engine = &js.engine();
+  operation->type = dtypeAt(info, 1);
+  operation->bytes = probeBytes(info[2].ToBoolean());
+  operation->array = Napi::Reference<Napi::Value>::New(info[3], 1);
+  operation->to = reinterpret_cast<double*>(to);
+  operation->reports = true;
+  operation->callback = Napi::Persistent(info[4].As<Napi::Function>());
+  operation->result.kind = Outcome::kClosed;
+  const double bytes = double(operation->bytes);
+  js.enqueue(std::move(operation));
+  return Napi::Number::New(env, bytes);
+}
+
 // matmul(engine, weight, transposed, rows,
 //        x, xOffset, xStride, xType, out, outOffset, outStride, outType,
 //        bias | undefined, biasOffset, biasType, id, wait)
@@ -283,6 +321,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   set("write", write);
   set("read", read);
   set("fence", fence);
+  set("ceiling", ceiling);
   set("matmul", matmul);
   set("abort", abort);
   return exports;

@@ -59,9 +59,10 @@ Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
+#include "kernels/float_limits.inl"
 
-constexpr Path kPath = {"avx2-float32", false, false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
-                        floatCompute<Vec>};
+constexpr Path kPath = {"avx2-float32", false, false, floatPackedBytes, floatScratchBytes,
+                        floatPack<Vec>, floatCompute<Vec>, floatExercise<Vec>, floatRead<Vec>};
 }  // namespace
 
 extern const Path* const kAvx2Float;

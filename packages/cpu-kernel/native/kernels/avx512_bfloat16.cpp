@@ -244,7 +244,17 @@ void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, 
   for (; tile < last; tile++) panel(job, tile, begin, end, s);
 }
 
-constexpr Path kPath = {"avx512-bfloat16", true, false, packedBytes, scratchBytes, pack, compute};
+#include "kernels/exercise.inl"
+
+double exercise(DType, size_t iterations) {
+  const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+  exerciseChains(_mm512_setzero_ps(), iterations,
+                 [&](__m512 acc) { return _mm512_dpbf16_ps(acc, ones, ones); });
+  return 2.0 * 32 * kChains * double(iterations);
+}
+
+constexpr Path kPath = {"avx512-bfloat16", true, false, packedBytes, scratchBytes,
+                        pack, compute, exercise, nullptr};
 }  // namespace
 
 extern const Path* const kAvx512BFloat16;

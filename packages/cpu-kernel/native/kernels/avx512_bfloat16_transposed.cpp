@@ -40,8 +40,7 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
       const uint32_t magnitude = largestMagnitude(packed + (b * job.rows + m) * kTile, kTile);
       largest = magnitude > largest ? magnitude : largest;
     }
-    // Wide rows are left to the float32 path, which reads the same packed activations.
-    job.rowClass[m] = isExceptional(largest) ? kWide : kRegular;
+    job.rowClass[m] = isExceptional(largest) ? kExceptional : kRegular;
   }
 }
 
@@ -168,9 +167,8 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
   }
 }
 
-void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin, size_t end,
+void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, size_t end,
              uint8_t* scratch) {
-  if (c != kRegular) return kAvx512Float->compute(job, c, tile, tiles, begin, end, scratch);
   const WeightView& w = *job.weight;
   const size_t last = tile + tiles;
   while (tile < last) {
@@ -182,7 +180,7 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
 }
 
 constexpr Path kPath = {"avx512-bfloat16-transposed", false, true, floatPackedBytes, scratchBytes,
-                        pack, compute};
+                        pack, compute, nullptr, nullptr};
 }  // namespace
 
 extern const Path* const kAvx512BFloat16Transposed;

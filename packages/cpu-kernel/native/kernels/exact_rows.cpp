@@ -61,7 +61,8 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"exact-float64", false, false, nullptr, scratchBytes, nullptr, compute};
+constexpr Path kPath = {"exact-float64", false, false, nullptr, scratchBytes, nullptr, compute,
+                        nullptr, nullptr};
 }  // namespace
 
 extern const Path* const kExactRows;

@@ -31,6 +31,7 @@ struct WeightView {
   size_t nTiles;         // ceil(N / 64)
   float codeBias;        // 0 for u4, 8 for s4: code = nibble - codeBias
   bool mostlyPlain;      // few columns are exceptional
+  bool steadyScales;     // no column is exceptional, no scale but 0 is below 2^-40
   const uint8_t* codes;  // [nTiles][quads][kQuadBytes]
   const float* scales;   // [nTiles][groups][64]
   const float* zeros;    // [nTiles][groups][64]
@@ -70,15 +71,23 @@ struct Job {
 struct Path {
   const char* name;
   bool wantsExactColumns;  // its results for exceptional columns are to be computed again
-  bool pairsTiles;         // two neighbouring tiles in one call share work
+  bool pairsTiles;         // neighbouring tiles in one call share work
   size_t (*packedBytes)(const WeightView&, bool transposed, size_t rows);
   size_t (*scratchBytes)(const WeightView&, bool transposed);
   // Converts rows [begin, end) of X to the path's own format and classifies them.
   void (*pack)(const Job&, size_t begin, size_t end, uint8_t* scratch);
   // Computes output tiles [tile, tile + tiles) for the rows order[begin .. end), all of one class.
-  // kExactRows computes only exceptional columns unless the class is exceptional.
+  // Exceptional rows are left to kExactRows, or, transposed, to the float32 path, which reads the
+  // packed activations of all transposed paths. kExactRows computes only exceptional columns unless
+  // the class is exceptional.
   void (*compute)(const Job&, RowClass, size_t tile, size_t tiles, size_t begin, size_t end,
                   uint8_t* scratch);
+  // For measuring what a machine does at most. `exercise` runs the path's multiply-add instruction on
+  // registers alone and gives the multiplications and additions that a product of such activations
+  // would have got out of it; null where no forward product takes this path.
+  double (*exercise)(DType, size_t iterations);
+  // Reads `bytes` bytes, a multiple of 4096, with the widest loads; null but for float32 paths.
+  void (*read)(const uint8_t* from, size_t bytes);
 };
 
 // Defined one to a file; each is null where the file was not compiled for this architecture.
@@ -87,6 +96,7 @@ extern const Path* const kPortableFloat;
 extern const Path* const kAvx2Float;
 extern const Path* const kAvx512Float;
 extern const Path* const kAvx512Fixed;
+extern const Path* const kAvx512FixedTransposed;
 extern const Path* const kAvx512BFloat16;
 extern const Path* const kAvx512BFloat16Transposed;
 extern const Path* const kNeonFloat;

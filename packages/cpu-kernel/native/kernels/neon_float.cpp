@@ -50,9 +50,10 @@ Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
+#include "kernels/float_limits.inl"
 
-constexpr Path kPath = {"neon-float32", false, false, floatPackedBytes, floatScratchBytes, floatPack<Vec>,
-                        floatCompute<Vec>};
+constexpr Path kPath = {"neon-float32", false, false, floatPackedBytes, floatScratchBytes,
+                        floatPack<Vec>, floatCompute<Vec>, floatExercise<Vec>, floatRead<Vec>};
 }  // namespace
 
 extern const Path* const kNeonFloat;

@@ -1,4 +1,5 @@
-// Memory aligned to a cache line, owned; allocation failure is reported, not thrown.
+// Memory aligned to a cache line, owned; allocation failure is reported, not thrown. Large buffers ask
+// for huge pages: the transposed product strides through a weight, from page to page.
 #pragma once
 
 #include <cstddef>
@@ -6,9 +7,15 @@
 #include <cstdlib>
 #include <utility>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace w4a16 {
 
 class AlignedBuffer {
+  static constexpr size_t kHugePage = size_t{2} << 20;
+
  public:
   AlignedBuffer() = default;
   AlignedBuffer(AlignedBuffer&& other) noexcept { swap(other); }
@@ -24,9 +31,16 @@ class AlignedBuffer {
     data_ = nullptr;
     size_ = 0;
     if (bytes == 0) return true;
-    data_ = static_cast<uint8_t*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
-    if (data_) size_ = bytes;
-    return data_ != nullptr;
+    const size_t alignment = bytes >= 4 * kHugePage ? kHugePage : 64;
+    if (bytes > SIZE_MAX - alignment) return false;
+    const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    data_ = static_cast<uint8_t*>(std::aligned_alloc(alignment, rounded));
+    if (!data_) return false;
+    size_ = bytes;
+#if defined(__linux__)
+    if (alignment == kHugePage) madvise(data_, rounded, MADV_HUGEPAGE);  // a hint
+#endif
+    return true;
   }
 
   // Makes room for `bytes`, keeping what is there already if it is enough.

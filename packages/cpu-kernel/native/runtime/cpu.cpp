@@ -79,6 +79,19 @@ size_t availableCpus() {
   return std::max<size_t>(1, cpus);
 }
 
+size_t lastLevelCacheBytes() {
+  size_t largest = 0;
+  for (int i = 0; i < 8; i++) {
+    std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::to_string(i) + "/size");
+    size_t size = 0;
+    char unit = 0;
+    if (!(file >> size)) continue;
+    file >> unit;
+    largest = std::max(largest, unit == 'K' ? size << 10 : unit == 'M' ? size << 20 : size);
+  }
+  return largest > 0 ? largest : size_t{32} << 20;
+}
+
 std::string cpuModel() {
 #if defined(__aarch64__)
   std::string fallback = "arm64";

@@ -19,6 +19,9 @@ const CpuFeatures& cpuFeatures();
 // CPUs available: the affinity mask, limited by cgroup quotas, at least 1.
 size_t availableCpus();
 
+// Bytes of the largest cache of the first CPU; 32 MiB where the system does not tell.
+size_t lastLevelCacheBytes();
+
 // The model's name, or the architecture's.
 std::string cpuModel();
 

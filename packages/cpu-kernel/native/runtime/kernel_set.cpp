@@ -12,31 +12,37 @@ std::vector<Kernel> kernels() {
   [[maybe_unused]] const CpuFeatures& cpu = cpuFeatures();
   std::vector<Kernel> all;
 #if defined(__x86_64__)
-  all.push_back({"avx512-bf16", kAvx512Float, kAvx512Fixed, kAvx512BFloat16,
-                 kAvx512BFloat16Transposed, cpu.avx512BFloat16});
-  all.push_back({"avx512-vnni", kAvx512Float, kAvx512Fixed, nullptr, nullptr, cpu.avx512Vnni});
-  all.push_back({"avx2", kAvx2Float, nullptr, nullptr, nullptr, cpu.avx2});
+  all.push_back({"avx512-bf16", kAvx512Float, kAvx512Fixed, kAvx512FixedTransposed,
+                 kAvx512BFloat16, kAvx512BFloat16Transposed, cpu.avx512BFloat16});
+  all.push_back({"avx512-vnni", kAvx512Float, kAvx512Fixed, kAvx512FixedTransposed,
+                 nullptr, nullptr, cpu.avx512Vnni});
+  all.push_back({"avx2", kAvx2Float, nullptr, nullptr, nullptr, nullptr, cpu.avx2});
 #elif defined(__aarch64__)
-  all.push_back({"neon", kNeonFloat, nullptr, nullptr, nullptr, cpu.neon});
+  all.push_back({"neon", kNeonFloat, nullptr, nullptr, nullptr, nullptr, cpu.neon});
 #endif
-  all.push_back({"portable", kPortableFloat, nullptr, nullptr, nullptr, true});
+  all.push_back({"portable", kPortableFloat, nullptr, nullptr, nullptr, nullptr, true});
   return all;
+}
+
+const Path& forwardPath(const Kernel& kernel, DType x, Precision precision) {
+  const bool bfloat16 = x == DType::kBFloat16 || precision == Precision::kBFloat16;
+  if (bfloat16 && kernel.bfloat16) return *kernel.bfloat16;
+  if (kernel.fixed) return *kernel.fixed;
+  return *kernel.floating;
 }
 
 const Path& choosePath(const Kernel& kernel, const WeightView& w, bool transposed, DType x,
                        Precision precision) {
   if (!w.mostlyPlain || w.groupSize < kSmallestDotGroup) return *kernel.floating;
   if (transposed) {
-    // Scales vary along this reduction. Only float32 weights carry them without rounding more than
-    // the activations' format does.
-    const bool tilesInGroups = w.quadsPerGroup % kTileQuads == 0;
-    const bool rounds = precision == Precision::kBFloat16 && kernel.bfloat16Transposed;
-    return rounds && tilesInGroups ? *kernel.bfloat16Transposed : *kernel.floating;
+    // Scales vary along this reduction, so they go to the activations, once for each group.
+    if (w.quadsPerGroup % kTileQuads != 0) return *kernel.floating;
+    if (precision == Precision::kBFloat16 && kernel.bfloat16Transposed) {
+      return *kernel.bfloat16Transposed;
+    }
+    return kernel.fixedTransposed && w.steadyScales ? *kernel.fixedTransposed : *kernel.floating;
   }
-  const bool bfloat16 = x == DType::kBFloat16 || precision == Precision::kBFloat16;
-  if (bfloat16 && kernel.bfloat16) return *kernel.bfloat16;
-  if (kernel.fixed) return *kernel.fixed;
-  return *kernel.floating;
+  return forwardPath(kernel, x, precision);
 }
 
 }  // namespace w4a16

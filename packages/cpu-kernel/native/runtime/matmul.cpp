@@ -12,6 +12,7 @@ constexpr size_t kPackedBytes = size_t{32} << 20;
 constexpr size_t kSerialWork = size_t{1} << 18;
 // Few rows: tasks of two tiles, which the one-row kernels compute together.
 constexpr size_t kPairedRows = 2;
+constexpr size_t kFewRows = 32;
 
 size_t ceilDiv(size_t value, size_t unit) { return (value + unit - 1) / unit; }
 size_t roundUp(size_t value, size_t unit) { return ceilDiv(value, unit) * unit; }
@@ -53,6 +54,7 @@ class Product {
           const std::atomic<bool>& aborted)
       : m_(m),
         path_(choosePath(kernel, *m.weight, m.transposed, m.xType, m.precision)),
+        exceptional_(m.transposed ? *kernel.floating : *kExactRows),
         pool_(pool),
         ws_(ws),
         aborted_(aborted) {}
@@ -74,7 +76,7 @@ class Product {
   bool reserve(size_t rows) {
     const WeightView& w = *m_.weight;
     scratchStride_ = roundUp(std::max(path_.scratchBytes(w, m_.transposed),
-                                      kExactRows->scratchBytes(w, m_.transposed)),
+                                      exceptional_.scratchBytes(w, m_.transposed)),
                              64);
     const size_t width = m_.transposed ? w.k : w.n;
     return ws_.packed_.reserve(path_.packedBytes(w, m_.transposed, rows)) &&
@@ -156,15 +158,25 @@ class Product {
     return panels;
   }
 
+  // Neighbouring tiles share the packed codes' pages and, for some paths, work; but every thread is
+  // to have some tasks. Not more than four tiles where rows are many, for the caches' sake.
+  size_t tilesPerTask(const Job& job, size_t tiles) const {
+    if (!path_.pairsTiles) return job.rows <= kPairedRows ? 2 : 1;
+    const size_t most = job.rows <= kFewRows ? 8 : 4;
+    size_t perTask = 2;
+    while (2 * perTask <= most && tiles / (2 * perTask) >= 4 * pool_.threads()) perTask *= 2;
+    return perTask;
+  }
+
   void compute(const Job& job, const std::vector<Panel>& panels) {
     const WeightView& w = *job.weight;
     const size_t tiles = job.transposed ? w.quads / kTileQuads : w.nTiles;
-    const size_t perTask = path_.pairsTiles || job.rows <= kPairedRows ? 2 : 1;
+    const size_t perTask = tilesPerTask(job, tiles);
     const size_t tasks = ceilDiv(tiles, perTask);
     each(tasks * panels.size(), job.rows * w.n * w.k, [&](size_t task, size_t worker) {
       const Panel& panel = panels[task / tasks];
       const size_t tile = task % tasks * perTask, count = std::min(perTask, tiles - tile);
-      const Path& path = panel.rowClass == kExceptional ? *kExactRows : path_;
+      const Path& path = panel.rowClass == kExceptional ? exceptional_ : path_;
       path.compute(job, panel.rowClass, tile, count, panel.begin, panel.end, scratch(worker));
       if (!path_.wantsExactColumns || panel.rowClass == kExceptional) return;
       for (size_t t = tile; t < tile + count; t++) {
@@ -176,6 +188,7 @@ class Product {
 
   const Matmul& m_;
   const Path& path_;
+  const Path& exceptional_;  // for rows of that class
   ThreadPool& pool_;
   Workspace& ws_;
   const std::atomic<bool>& aborted_;

@@ -26,11 +26,24 @@ double boundOf(DType t) {
   return t == DType::kFloat32 ? 2e-6 : t == DType::kFloat16 ? 3e-5 : 1e-6;
 }
 
+// What the activations are like: normally distributed; or, beside values 2^-12 as large, one in 64 that
+// fixed-point digits must not let the others vanish beside; or all of one sign.
+enum class Data { kNormal, kSpiky, kPositive };
+
+double draw(Random& random, Data data, size_t i) {
+  const double x = random.normal();
+  if (data == Data::kPositive) return std::fabs(x);
+  if (data == Data::kSpiky && i % 64 != 5) return x / 4096;
+  return x;
+}
+
 struct Case {
   size_t m, n, k, groupSize;
   bool isSigned, transposed, bias;
   DType type;
   Precision precision = Precision::kActivations;
+  Data data = Data::kNormal;
+  float scale = 1;  // of all weights
 };
 
 std::string describe(const Kernel& kernel, const Case& c) {
@@ -72,14 +85,15 @@ double error(const std::vector<float>& y, const std::vector<double>& expected) {
 }
 
 void testCase(const Kernel& kernel, ThreadPool& one, ThreadPool& three, const Case& c) {
-  const Weight weight(c.n, c.k, c.groupSize, c.isSigned, c.n * 31 + c.k);
+  Weight weight(c.n, c.k, c.groupSize, c.isSigned, c.n * 31 + c.k);
+  for (float& s : weight.scales) s *= c.scale;
   PackedWeight packed;
   check(packed.pack(weight.source(), three), "packs");
   const size_t reduction = c.transposed ? c.n : c.k, width = c.transposed ? c.k : c.n;
   const size_t xStride = reduction + 5;
   Random random(c.m * 7 + c.n);
   Elements x(c.type, c.m * xStride + 1);
-  for (size_t i = 0; i < c.m * xStride; i++) x.set(i, float(random.normal()));
+  for (size_t i = 0; i < c.m * xStride; i++) x.set(i, float(draw(random, c.data, i)));
   std::vector<float> bias(width);
   for (float& b : bias) b = c.bias ? float(random.normal()) : 0;
 
@@ -169,6 +183,16 @@ int main(int argc, char** argv) {
           testCase(kernel, one, three, {s[0], s[1], s[2], s[3], i % 3 == 1, transposed, i % 2 == 0, type});
         }
         testSpecialRows(kernel, three, type, transposed);
+        // Large enough for float16 activations in two digits, some rows of one class beside others.
+        for (const Data data : {Data::kNormal, Data::kSpiky, Data::kPositive}) {
+          for (const size_t m : {1, 4, 19}) {
+            testCase(kernel, one, three, {m, 1088, 1024, 64, false, transposed, false, type,
+                                          Precision::kActivations, data});
+          }
+        }
+        // Scales so small that products of activations and scales leave float32's comfort.
+        testCase(kernel, one, three, {5, 192, 256, 128, false, transposed, false, type,
+                                      Precision::kActivations, Data::kNormal, 0x1p-60f});
         for (const size_t m : {1, 2, 7, 65, 200}) {
           testCase(kernel, one, three, {m, 136, 384, 128, m % 2 == 0, transposed, m == 7, type, Precision::kBFloat16});
           testCase(kernel, one, three, {m, 70, 192, 64, m % 2 == 1, transposed, false, type, Precision::kBFloat16});

@@ -7,6 +7,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Addon());
   exportDevices(exports);
   exportMemory(exports);
+  exportProbes(exports);
   exportProducts(exports);
   exportStreams(exports);
   exportLayout(exports);

@@ -66,6 +66,7 @@ void exportFunction(Napi::Object exports, const char* name) {
 
 void exportDevices(Napi::Object exports);
 void exportMemory(Napi::Object exports);
+void exportProbes(Napi::Object exports);
 void exportProducts(Napi::Object exports);
 void exportStreams(Napi::Object exports);
 void exportLayout(Napi::Object exports);

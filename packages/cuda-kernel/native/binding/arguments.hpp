@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "../kernels/fused_problem.hpp"
 #include "../runtime/error.hpp"
 
 namespace w4a16::binding {
@@ -28,15 +29,23 @@ inline bool flag(const Napi::CallbackInfo& info, size_t i) {
   return value;
 }
 
+inline DataType dataType(const Napi::CallbackInfo& info, size_t i) {
+  const int64_t value = count(info, i);
+  if (value > 2) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no data type");
+  return static_cast<DataType>(value);
+}
+
 struct Bytes {
   uint8_t* data;
   size_t length;
 };
-// The memory of a typed array, of at least `least` bytes.
+// The memory of a typed array, of at least `least` bytes: by the array and not by its buffer, which
+// may be shared among threads and then is no ArrayBuffer.
 inline Bytes bytes(const Napi::CallbackInfo& info, size_t i, size_t least) {
   if (i >= info.Length() || !info[i].IsTypedArray()) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no typed array");
-  const Napi::TypedArray array = info[i].As<Napi::TypedArray>();
-  const Bytes found{static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+  void* data = nullptr;
+  napi_get_typedarray_info(info.Env(), info[i], nullptr, nullptr, &data, nullptr, nullptr);
+  const Bytes found{static_cast<uint8_t*>(data), info[i].As<Napi::TypedArray>().ByteLength()};
   if (found.length < least) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is too short");
   return found;
 }

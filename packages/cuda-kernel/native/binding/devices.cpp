@@ -22,6 +22,7 @@ Napi::Value probeValue(const Napi::CallbackInfo& info) {
     device.Set("minor", d.minor);
     device.Set("multiprocessors", d.sms);
     device.Set("memoryBytes", d.memoryBytes);
+    device.Set("l2Bytes", d.l2Bytes);
     devices.Set(static_cast<uint32_t>(i), device);
   }
   result.Set("devices", devices);

@@ -4,12 +4,6 @@
 namespace w4a16::binding {
 namespace {
 
-DataType dataType(const Napi::CallbackInfo& info, size_t i) {
-  const int64_t value = count(info, i);
-  if (value > 2) throw RuntimeError("NATIVE_FAILURE", "argument " + std::to_string(i) + " is no data type");
-  return static_cast<DataType>(value);
-}
-
 // device, N, K, groupSize, signed, kept type, codes, scales, zeros
 Napi::Value loadWeight(const Napi::CallbackInfo& info) {
   const int64_t N = count(info, 1), K = count(info, 2), groupSize = count(info, 3);
@@ -48,10 +42,44 @@ Napi::Value matmul(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// device, N, K; the rest in the call's numbers, whose weight is the buffer of a dense one
+Napi::Value matmulDense(const Napi::CallbackInfo& info) {
+  const Call call{info.Env().GetInstanceData<Addon>()->call(id(info, 0))};
+  deviceOf(info)->matmulDense(static_cast<Id>(call.at(0)), count(info, 1), count(info, 2), call.at(1) != 0, call.at(2), call.operand(3), call.operand(7));
+  return info.Env().Undefined();
+}
+
+// device
+Napi::Value requireDense(const Napi::CallbackInfo& info) {
+  deviceOf(info)->requireDense();
+  return info.Env().Undefined();
+}
+
 // device, weight, type, buffer
 Napi::Value dequantize(const Napi::CallbackInfo& info) {
   deviceOf(info)->dequantize(id(info, 1), dataType(info, 2), id(info, 3));
   return info.Env().Undefined();
+}
+
+// …, N, K, groupSize, transposed, M, from argument 1 on
+Shape shapeOf(const Napi::CallbackInfo& info) {
+  const Shape s{count(info, 1), count(info, 2), count(info, 3), count(info, 5), flag(info, 4)};
+  if (s.N < 1 || s.K < 2 || s.groupSize < 1 || s.M < 1 || s.N > INT32_MAX || s.K > INT32_MAX || s.M > INT32_MAX || s.K % s.groupSize) throw RuntimeError("NATIVE_FAILURE", "a product of no valid shape");
+  return s;
+}
+
+// device, shape → the names of the kernels that could compute it
+Napi::Value candidates(const Napi::CallbackInfo& info) {
+  const auto found = deviceOf(info)->candidates(shapeOf(info));
+  Napi::Array names = Napi::Array::New(info.Env(), found.size());
+  for (size_t i = 0; i < found.size(); i++) names.Set(static_cast<uint32_t>(i), found[i].name);
+  return names;
+}
+
+// device, shape, name → whether there is such a candidate
+Napi::Value useCandidate(const Napi::CallbackInfo& info) {
+  if (info.Length() < 7 || !info[6].IsString()) throw RuntimeError("NATIVE_FAILURE", "argument 6 is no text");
+  return Napi::Boolean::New(info.Env(), deviceOf(info)->useCandidate(shapeOf(info), info[6].As<Napi::String>().Utf8Value()));
 }
 
 // device, weight, transposed, M, x type → which kernel a product would use
@@ -90,8 +118,12 @@ void exportProducts(Napi::Object exports) {
   exportFunction<loadWeight>(exports, "loadWeight");
   exportFunction<freeWeight>(exports, "freeWeight");
   exportFunction<matmul>(exports, "matmul");
+  exportFunction<matmulDense>(exports, "matmulDense");
+  exportFunction<requireDense>(exports, "requireDense");
   exportFunction<dequantize>(exports, "dequantize");
   exportFunction<choose>(exports, "choose");
+  exportFunction<candidates>(exports, "candidates");
+  exportFunction<useCandidate>(exports, "useCandidate");
 }
 
 }  // namespace w4a16::binding

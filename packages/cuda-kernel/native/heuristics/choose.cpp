@@ -21,11 +21,14 @@ const ArchitectureCost& costOf(int arch) {
 }
 
 constexpr float kFixedUs = 4.f;  // launch, first bytes, last store
-constexpr float kSplitUs = 2.f;  // a partial tile's way through L2, and the wait for the last of a tile
-constexpr float kSplitBytesPerNs = 2000.f;
+constexpr float kSplitUs = 4.5f;  // a partial tile's way through L2, and the wait for the last of a tile
+constexpr float kSplitBytesPerNs = 45.f;  // of one SM, which writes its part and may have to read all of them
+
+}  // namespace
 
 // Time of one plan: the SM with most CTAs, or the weights' way from memory if that takes longer.
-float estimate(const FusedProblem& p, int index, int splits, const ArchitectureCost& cost, int sms) {
+float estimate(const FusedProblem& p, int index, int splits, int arch, int sms) {
+  const ArchitectureCost& cost = costOf(arch);
   const TileShape& tile = kTiles[index];
   const int64_t features = p.transposed ? p.K : p.N, reduction = p.transposed ? p.N : p.K;
   const int64_t ctas = ceilDiv<int64_t>(features, tile.features) * ceilDiv<int64_t>(p.M, tile.tokens) * splits;
@@ -35,23 +38,20 @@ float estimate(const FusedProblem& p, int index, int splits, const ArchitectureC
   const int64_t chunks = roundUp<int64_t>(ceilDiv<int64_t>(ceilDiv<int64_t>(reduction, 64), splits), tile.groups);
   const float busy = chunks * cycles * cost.relativeTensor / (cost.clockGhz * 1000.f);
   const float memory = (p.N * p.K * 0.54f + p.M * (reduction + features) * 2.f) / (cost.dramBytesPerNs * 1000.f);
-  const float partials = splits > 1 ? kSplitUs + 2.f * ctas * tile.features * tile.tokens * 4 / (kSplitBytesPerNs * 1000.f) : 0.f;
+  const float partials = splits > 1 ? kSplitUs + perSm * splits * tile.features * tile.tokens * 4 / (kSplitBytesPerNs * 1000.f) : 0.f;
   return kFixedUs + std::max(busy, memory) + partials;
 }
 
-}  // namespace
-
 Choice choose(const FusedProblem& p, int arch, int sms) {
-  const ArchitectureCost& cost = costOf(arch);
   const Grouping grouping = groupingOf(p.groupSize, p.K);
   const int64_t chunks = ceilDiv<int64_t>(p.transposed ? p.N : p.K, 64);
   Choice best{-1, 1, 0.f};
   for (int t = 0; t < sm80::kTileCount; t++) {
     const TileShape& tile = kTiles[t];
     if (!sm80::runsOn(tile, grouping, p.transposed, arch)) continue;
-    for (int splits : {1, 2, 3, 4, 6, 8}) {
+    for (int splits : kSplits) {
       if (splits > 1 && (splits * tile.groups > chunks || !sm80::fitsWorkspace(p, t, splits))) break;
-      const float us = estimate(p, t, splits, cost, sms);
+      const float us = estimate(p, t, splits, arch, sms);
       if (best.tile < 0 || us < best.microseconds) best = {t, splits, us};
     }
   }

@@ -10,6 +10,12 @@ struct Choice {
   float microseconds;  // the model's estimate
 };
 
+// Into how many parts a reduction may be split.
+constexpr int kSplits[] = {1, 2, 3, 4, 6, 8};
+
+// The model: microseconds of one tile and number of splits.
+float estimate(const FusedProblem& problem, int tile, int splits, int arch, int sms);
+
 // `arch`: the compiled architecture, times ten; `sms`: multiprocessors of the device. Depends on
 // nothing else, so a problem gets the same kernel, and the same bits, on every call.
 Choice choose(const FusedProblem& problem, int arch, int sms);

@@ -3,13 +3,10 @@
 #include "../kernels/sm80/launch.hpp"
 
 namespace w4a16::heuristics {
-namespace {
 
 bool fitsWorkspace(const sm90a::Plan& plan) {
   return sm90a::workspaceBytes(plan) <= sm80::kWorkspaceBytes && sm90a::counterCount(plan) <= sm80::kWorkspaceCounters;
 }
-
-}  // namespace
 
 const char* withoutHopper(int major, int minor, Preference preference) {
   if (preference == Preference::Portable) return "the portable kernel was asked for";

@@ -15,6 +15,9 @@ struct Kernel {
   const char* notHopper;  // why it is the portable kernel, in words for a user; null: it is `hopper`
 };
 
+// Whether a plan's partial sums fit the workspace of sm80/launch.hpp.
+bool fitsWorkspace(const sm90a::Plan& plan);
+
 // Why no product on a device gets a Hopper kernel; null if some do.
 const char* withoutHopper(int major, int minor, Preference preference);
 

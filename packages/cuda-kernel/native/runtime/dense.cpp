@@ -24,6 +24,7 @@ Dense::Dense() {
   find(library, "cublasCreate_v2", create);
   find(library, "cublasDestroy_v2", destroy_);
   find(library, "cublasSetStream_v2", setStream_);
+  find(library, "cublasSetWorkspace_v2", setWorkspace_);
   find(library, "cublasGemmEx", gemm_);
   if (create(&handle_) != 0) throw RuntimeError("NO_CUBLAS", "cuBLAS could not be initialized");
 }
@@ -32,7 +33,7 @@ Dense::~Dense() {
   if (handle_) destroy_(handle_);
 }
 
-void Dense::multiply(const FusedProblem& p, const void* weight, cudaStream_t stream) {
+void Dense::multiply(const FusedProblem& p, const void* weight, void* workspace, size_t workspaceBytes, cudaStream_t stream) {
   if (p.bias || (p.outType != p.xType && p.outType != DataType::Float32)) throw RuntimeError("DENSE_OPTIONS", "");
   const auto typeOf = [](DataType t) { return t == DataType::Float16 ? 2 : t == DataType::BFloat16 ? 14 : 0; };  // cudaDataType
   constexpr int kComputeFloat32 = 68;
@@ -41,6 +42,8 @@ void Dense::multiply(const FusedProblem& p, const void* weight, cudaStream_t str
   const int features = p.transposed ? K : N, reduction = p.transposed ? N : K;
   // Row-major products are column-major ones with the operands exchanged: outᵀ = A · xᵀ.
   setStream_(handle_, stream);
+  // After the stream, which sets it back to memory that cuBLAS allocates as it goes: not under capture.
+  setWorkspace_(handle_, workspace, workspaceBytes);
   const int status = gemm_(handle_, p.transposed ? 0 : 1, 0, features, M, reduction, &one, weight, x, K, p.x, x, static_cast<int>(p.xStride), &zero, p.out, y,
                            static_cast<int>(p.outStride), kComputeFloat32, -1);
   if (status != 0) throw RuntimeError("NATIVE_FAILURE", "cublasGemmEx gave status " + std::to_string(status));

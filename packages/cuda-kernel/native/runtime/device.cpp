@@ -27,7 +27,11 @@ Device::Device(int ordinal, heuristics::Preference preference) : ordinal_(ordina
   streams_[0] = main;
 }
 
-void Device::activate() const { check(cudaSetDevice(ordinal_), "selecting the device"); }
+void Device::activate() const {
+  int now;  // asking costs half of setting
+  if (cudaGetDevice(&now) == cudaSuccess && now == ordinal_) return;
+  check(cudaSetDevice(ordinal_), "selecting the device");
+}
 
 Device::Buffer& Device::buffer(Id id) {
   const auto found = buffers_.find(id);

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "../heuristics/kernel.hpp"
+#include "../heuristics/candidates.hpp"
 #include "../kernels/fused_problem.hpp"
 #include "staging.hpp"
 #include "weight.hpp"
@@ -30,7 +30,17 @@ struct Operand {
   DataType type = DataType::Float32;
 };
 
+// What the choice of a kernel depends on, beside the device.
+struct Shape {
+  int64_t N, K, groupSize, M;
+  bool transposed;
+  bool operator==(const Shape& o) const { return N == o.N && K == o.K && groupSize == o.groupSize && M == o.M && transposed == o.transposed; }
+};
+
 enum class Strategy { Fused, Dequantize };
+
+// A stream's scratch memory: room for the partial sums of either fused kernel, and for what cuBLAS asks for on Hopper.
+constexpr size_t kScratchBytes = 32 << 20;
 
 class Dense;
 
@@ -53,12 +63,26 @@ class Device {
   Id loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, DataType kept, const uint8_t* codes, const float* scales, const float* zeros);
   void freeWeight(Id weight);
   void matmul(Id weight, bool transposed, int64_t M, const Operand& x, const Operand& out, const Operand& bias, Strategy strategy);
+  // The product of a dense weight [N, K] in a buffer, of the type of x, through cuBLAS. As Dense::multiply().
+  void matmulDense(Id weight, int64_t N, int64_t K, bool transposed, int64_t M, const Operand& x, const Operand& out);
+  // Throws RuntimeError "NO_CUBLAS" where there are no dense products.
+  void requireDense();
   // The dense values the 16-bit kernels multiply by, [N, K], into a buffer.
   void dequantize(Id weight, DataType type, Id buffer);
   // Which kernel a product of M contiguous rows of a 16-bit type would use.
   heuristics::Kernel explain(Id weight, bool transposed, int64_t M, DataType xType);
+  // The kernels that could compute products of a shape, 16-bit activations and contiguous rows; what they would use first.
+  std::vector<heuristics::Candidate> candidates(const Shape& shape);
+  // Products of the shape use the candidate of that name from now on, wherever it takes them; with no name, what the models
+  // choose. False where there is none of that name.
+  bool useCandidate(const Shape& shape, const std::string& name);
   // Why no product gets a Hopper kernel; null if some do.
   const char* withoutHopper() const { return withoutHopper_; }
+
+  // What the device does at most; kernels/probe/.
+  void probeFill(Id buffer, DataType type);
+  void probeRead(Id buffer, int passes);
+  double probeMultiplyAdd(Id sink, DataType type);
 
   Id createStream();
   void destroyStream(Id stream);
@@ -88,7 +112,7 @@ class Device {
   struct Buffer { void* data; size_t bytes; };
   struct Stream {
     cudaStream_t handle = nullptr;
-    float* workspace = nullptr;    // of either kernel: sm80::kWorkspaceBytes and kWorkspaceCounters, made on first use
+    float* workspace = nullptr;    // of any kernel: kScratchBytes and sm80::kWorkspaceCounters, made on first use
     uint32_t* counters = nullptr;  // behind the workspace
   };
   struct Graph {
@@ -105,7 +129,8 @@ class Device {
   Weight& weight(Id id);
   void makeTable(Weight& weight, DataType type);
   heuristics::Kernel choose(Id weight, const FusedProblem& problem);
-  void multiplyDense(Weight& weight, const FusedProblem& problem);
+  void dequantizeAndMultiply(Weight& weight, const FusedProblem& problem);
+  void multiplyDense(const FusedProblem& problem, const void* dense);
   static void freeScratch(Stream& stream);
 
   int ordinal_;
@@ -120,6 +145,7 @@ class Device {
   std::unordered_map<Id, cudaEvent_t> events_;
   std::unordered_map<Id, Graph> graphs_;
   std::unordered_map<uint64_t, heuristics::Kernel> choices_[2];  // of problems that Hopper kernels take, and of others
+  std::vector<std::pair<Shape, heuristics::Kernel>> tuned_;
   std::unique_ptr<Dense> dense_;
   std::unique_ptr<Graph> capturing_;
   Id current_ = 0, next_ = 1;

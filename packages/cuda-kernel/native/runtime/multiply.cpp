@@ -1,4 +1,6 @@
 // Weights and products of a Device.
+#include <algorithm>
+
 #include "../kernels/sm80/launch.hpp"
 #include "../kernels/sm90a/launch.hpp"
 #include "../kernels/simt/fused_float32.hpp"
@@ -86,7 +88,31 @@ heuristics::Kernel Device::choose(Id id, const FusedProblem& p) {
     return kernel;
   }
   if (choices.size() > 4096) choices.clear();
+  const Shape shape{p.N, p.K, p.groupSize, p.M, p.transposed};
+  for (const auto& [tuned, kernel] : tuned_)
+    if (tuned == shape && !(refused && !kernel.notHopper)) return choices[key] = kernel;
   return choices[key] = heuristics::chooseKernel(p, refused, arch_, properties_.multiProcessorCount, preference_);
+}
+
+std::vector<heuristics::Candidate> Device::candidates(const Shape& s) {
+  FusedProblem p{};
+  p.M = s.M, p.N = s.N, p.K = s.K, p.groupSize = s.groupSize, p.transposed = s.transposed;
+  p.xType = p.outType = DataType::BFloat16;
+  p.xStride = s.transposed ? s.N : s.K;
+  return heuristics::candidates(p, withoutHopper_ ? withoutHopper_ : sm90a::unsupported(p), arch_, properties_.multiProcessorCount, preference_);
+}
+
+bool Device::useCandidate(const Shape& shape, const std::string& name) {
+  if (capturing_) throw RuntimeError("CAPTURING", "choosing a kernel");
+  tuned_.erase(std::remove_if(tuned_.begin(), tuned_.end(), [&](const auto& entry) { return entry.first == shape; }), tuned_.end());
+  for (auto& known : choices_) known.clear();
+  if (name.empty()) return true;
+  for (const heuristics::Candidate& candidate : candidates(shape)) {
+    if (candidate.name != name) continue;
+    tuned_.emplace_back(shape, candidate.kernel);
+    return true;
+  }
+  return false;
 }
 
 heuristics::Kernel Device::explain(Id id, bool transposed, int64_t M, DataType xType) {
@@ -103,9 +129,10 @@ Device::Stream& Device::scratch() {
   // Not stream-ordered: under capture that would become part of the graph.
   constexpr size_t kCounterBytes = sm80::kWorkspaceCounters * sizeof(uint32_t);
   void* memory;
-  check(cudaMalloc(&memory, sm80::kWorkspaceBytes + kCounterBytes), "allocating a workspace");
+  static_assert(kScratchBytes >= sm80::kWorkspaceBytes, "room for partial sums");
+  check(cudaMalloc(&memory, kScratchBytes + kCounterBytes), "allocating a workspace");
   s.workspace = static_cast<float*>(memory);
-  s.counters = reinterpret_cast<uint32_t*>(static_cast<char*>(memory) + sm80::kWorkspaceBytes);
+  s.counters = reinterpret_cast<uint32_t*>(static_cast<char*>(memory) + kScratchBytes);
   check(cudaMemset(s.counters, 0, kCounterBytes), "clearing a workspace");
   check(cudaStreamSynchronize(nullptr), "clearing a workspace");  // the device's streams do not wait for that one
   return s;
@@ -120,17 +147,19 @@ void* Device::address(const Operand& operand, size_t bytes) {
   return static_cast<char*>(b.data) + operand.offset;
 }
 
+// Bytes from an operand's first element to the end of its last row.
+static size_t extentOf(const Operand& o, int64_t rows, int64_t width) { return static_cast<size_t>((rows - 1) * o.stride + width) * dataTypeBytes(o.type); }
+
 void Device::matmul(Id id, bool transposed, int64_t M, const Operand& x, const Operand& out, const Operand& bias, Strategy strategy) {
   activate();
   Weight& w = weight(id);
   const int64_t features = transposed ? w.K : w.N, reduction = transposed ? w.N : w.K;
   if (M == 0) return;
-  const auto extent = [&](const Operand& o, int64_t width) { return static_cast<size_t>((M - 1) * o.stride + width) * dataTypeBytes(o.type); };
   makeTable(w, x.type);
-  const FusedProblem p{w.packed, w.tableOf(x.type), address(x, extent(x, reduction)), address(out, extent(out, features)),
+  const FusedProblem p{w.packed, w.tableOf(x.type), address(x, extentOf(x, M, reduction)), address(out, extentOf(out, M, features)),
                        address(bias, static_cast<size_t>(features) * dataTypeBytes(bias.type)), x.stride, out.stride, M, w.N, w.K, w.groupSize,
                        x.type, out.type, bias.type, transposed, w.outScaleOf(x.type)};
-  if (strategy == Strategy::Dequantize) return multiplyDense(w, p);
+  if (strategy == Strategy::Dequantize) return dequantizeAndMultiply(w, p);
   if (x.type == DataType::Float32) return check(launchFusedFloat32(p, current().handle), "launching the float32 kernel");
   const heuristics::Kernel kernel = choose(id, p);
   if (!kernel.notHopper) {
@@ -156,20 +185,41 @@ void Device::dequantize(Id id, DataType type, Id target) {
   check(launchDequantize(w.packed, w.tableOf(type), buffer(target).data, type, w.outScaleOf(type), w.N, w.K, w.groupSize, current().handle), "dequantizing a weight");
 }
 
-// Dequantizes into a scratch buffer of 2·N·K bytes, then multiplies by cuBLAS.
-void Device::multiplyDense(Weight& w, const FusedProblem& p) {
-  if (capturing_) throw RuntimeError("CAPTURING", "strategy \"dequantize\"");
+void Device::requireDense() {
+  activate();
   if (!dense_) dense_ = std::make_unique<Dense>();
-  void* scratch;
-  check(cudaMallocAsync(&scratch, static_cast<size_t>(w.N * w.K) * dataTypeBytes(p.xType), current().handle), "allocating the dense weight");
+}
+
+void Device::multiplyDense(const FusedProblem& p, const void* dense) {
+  requireDense();
+  dense_->multiply(p, dense, scratch().workspace, kScratchBytes, current().handle);
+}
+
+void Device::matmulDense(Id weight, int64_t N, int64_t K, bool transposed, int64_t M, const Operand& x, const Operand& out) {
+  activate();
+  if (M == 0) return;
+  const int64_t features = transposed ? K : N, reduction = transposed ? N : K;
+  const Operand dense{weight, 0, K, x.type};
+  FusedProblem p{};
+  p.x = address(x, extentOf(x, M, reduction)), p.out = address(out, extentOf(out, M, features));
+  p.xStride = x.stride, p.outStride = out.stride, p.M = M, p.N = N, p.K = K, p.xType = x.type, p.outType = out.type, p.transposed = transposed;
+  multiplyDense(p, address(dense, extentOf(dense, N, K)));
+}
+
+// Dequantizes into a scratch buffer of 2·N·K bytes, then multiplies by cuBLAS.
+void Device::dequantizeAndMultiply(Weight& w, const FusedProblem& p) {
+  if (capturing_) throw RuntimeError("CAPTURING", "strategy \"dequantize\"");
+  requireDense();
+  void* dense;
+  check(cudaMallocAsync(&dense, static_cast<size_t>(w.N * w.K) * dataTypeBytes(p.xType), current().handle), "allocating the dense weight");
   try {
-    check(launchDequantize(w.packed, w.tableOf(p.xType), scratch, p.xType, p.outScale, w.N, w.K, w.groupSize, current().handle), "dequantizing a weight");
-    dense_->multiply(p, scratch, current().handle);
+    check(launchDequantize(w.packed, w.tableOf(p.xType), dense, p.xType, p.outScale, w.N, w.K, w.groupSize, current().handle), "dequantizing a weight");
+    multiplyDense(p, dense);
   } catch (...) {
-    cudaFreeAsync(scratch, current().handle);
+    cudaFreeAsync(dense, current().handle);
     throw;
   }
-  check(cudaFreeAsync(scratch, current().handle), "freeing the dense weight");
+  check(cudaFreeAsync(dense, current().handle), "freeing the dense weight");
 }
 
 }  // namespace w4a16

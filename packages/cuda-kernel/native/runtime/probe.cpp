@@ -19,7 +19,7 @@ Probe probe() {
     cudaDeviceProp properties;
     if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
     result.devices.push_back({i, properties.name, properties.major, properties.minor, properties.multiProcessorCount,
-                              static_cast<double>(properties.totalGlobalMem)});
+                              static_cast<double>(properties.totalGlobalMem), properties.l2CacheSize});
   }
   return result;
 }

@@ -10,6 +10,7 @@ struct DeviceInfo {
   std::string name;
   int major, minor, sms;
   double memoryBytes;
+  int l2Bytes;
 };
 
 struct Probe {

@@ -49,6 +49,17 @@ export function describeValues(suite: Suite): void {
     }
   });
 
+  it("arrays over memory that threads share", async () => {
+    const weight = randomInt4Weight(seededRandom(5), SHAPE);
+    const packed = share(weight.packed);
+    const shared = { ...weight, packed, scales: share(weight.scales), zeros: share(weight.zeros) };
+    for (const direction of DIRECTIONS) {
+      const x = ones(weight, direction);
+      const expected = await multiply(suite, weight, direction, "float32", x);
+      expect(await multiply(suite, shared, direction, "float32", share(x))).toEqual(expected);
+    }
+  });
+
   describe.each(suite.dtypes)("%s", (dtype) => {
     it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
       "%d in x affects its row and no other",
@@ -189,4 +200,11 @@ function ones(weight: Int4Weight, direction: (typeof DIRECTIONS)[number]): Float
 
 function identity(size: number): Float32Array {
   return Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
+}
+
+function share<Values extends Uint8Array | Float32Array>(values: Values): Values {
+  const Constructor = values.constructor as new (buffer: SharedArrayBuffer) => Values;
+  const shared = new Constructor(new SharedArrayBuffer(values.byteLength));
+  shared.set(values);
+  return shared;
 }

@@ -70,6 +70,8 @@ W4A16_DEVICE void storeShared16(uint32_t address, uint4 v) {
 
 // Keeps a value in its register: the compiler would rather compute it again in every iteration.
 W4A16_DEVICE void hold(uint32_t& value) { asm volatile("" : "+r"(value)); }
+template <typename T>
+W4A16_DEVICE void hold(T*& pointer) { asm volatile("" : "+l"(pointer)); }
 
 // Byte `i` of the result is byte (selector >> 4i & 7) of {b, a}, a being bytes 0..3.
 W4A16_DEVICE uint32_t permute(uint32_t a, uint32_t b, uint32_t selector) {

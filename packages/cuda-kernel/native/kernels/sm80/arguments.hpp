@@ -23,6 +23,7 @@ struct FusedArguments {
   int paramRows;
   uint32_t paramRowBytes;
   int entriesPerRow;
+  int chunksPerGroup;               // Coarse, forward: super-tiles along the reduction to a group
   FastDivisor group;  // of super-tiles (Coarse), blocks (Fine) or elements (Element) to a group
   float outScale;
   DataType outType, biasType;

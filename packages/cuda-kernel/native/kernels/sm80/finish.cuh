@@ -110,6 +110,45 @@ struct Collector {
   }
 };
 
+// How many units a thread takes at a time: as many as there are, to 8.
+constexpr int unitsAtATime(int units, int threads) {
+  for (int count = 8; count > 1; count /= 2)
+    if (units % (count * threads) == 0) return count;
+  return 1;
+}
+
+// Adds up the splits' partial sums of `Count` units, `Threads` apart, in the order of the splits. `part`: the first
+// half of the first unit of split 0; `Units` further its second half, and twice that the next split's. Those of split
+// `mine` come from `own`, which has the same bits.
+template <int Count, int Threads, int Units, typename Own>
+W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int splits, int mine, const Own& own) {
+#pragma unroll
+  for (int j = 0; j < Count; j++)
+#pragma unroll
+    for (int i = 0; i < 8; i++) v[j][i] = 0.f;
+#pragma unroll 1
+  for (int s = 0; s < splits; s++, part += 2 * Units) {
+    if (s == mine) {
+#pragma unroll
+      for (int j = 0; j < Count; j++) {
+        float p[8];
+        own(j, p);
+#pragma unroll
+        for (int i = 0; i < 8; i++) v[j][i] += p[i];
+      }
+      continue;
+    }
+    float4 lo[Count], hi[Count];
+#pragma unroll
+    for (int j = 0; j < Count; j++) lo[j] = __ldcg(part + j * Threads), hi[j] = __ldcg(part + Units + j * Threads);
+#pragma unroll
+    for (int j = 0; j < Count; j++) {
+      v[j][0] += lo[j].x, v[j][1] += lo[j].y, v[j][2] += lo[j].z, v[j][3] += lo[j].w;
+      v[j][4] += hi[j].x, v[j][5] += hi[j].y, v[j][6] += hi[j].z, v[j][7] += hi[j].w;
+    }
+  }
+}
+
 // Counts this CTA's arrival at its tile; true for the last of `splits` (in every thread), which
 // may then read what the others wrote. The counter is back at zero when it returns true.
 W4A16_DEVICE bool arriveLast(uint32_t* counter, int splits) {

@@ -48,7 +48,7 @@ struct WarpTile {
 
   float sum[kRows][kCols][4] = {};
 
-  __device__ __forceinline__ WarpTile(int row, int token, int lane_) : row0(row), lane(lane_), laneEntry(lane_, kHold) {
+  __device__ __forceinline__ WarpTile(int row, int token, int /*warp*/, int lane_) : row0(row), lane(lane_), laneEntry(lane_, kHold) {
     const int matrix = lane >> 3, r = lane & 7;
     // Pieces of 16 bytes are swizzled by the row, and rows are 128 bytes: with a stage aligned to 128,
     // the piece of slab s is the address of slab 0 with bits 5 and 6 flipped by s.

@@ -10,6 +10,9 @@
 // for few tokens that is what keeps enough bytes in flight on every SM without a split
 // across CTAs.
 #pragma once
+#include <type_traits>
+
+#include "broad.cuh"
 #include "finish.cuh"
 #include "fragments.cuh"
 
@@ -25,11 +28,43 @@ W4A16_DEVICE void tileOf(const FusedArguments& args, int index, int& across, int
   down = band * kBand + inBand % height;
 }
 
+// The main loop of the other tiles: each group of warps goes through its own pipeline, and each warp dequantizes
+// what it multiplies.
+template <typename T, int TileIndex, Grouping G, bool Transposed>
+__device__ __forceinline__ void reduceInGroups(WarpTile<T, TileIndex, G, Transposed>& warpTile, Stage<TileIndex, G, Transposed>& stage, const FusedArguments& args,
+                                               uint32_t shared, int firstFeature, int begin, int end, int group) {
+  using StageType = Stage<TileIndex, G, Transposed>;
+  constexpr TileShape kTile = kTiles[TileIndex];
+  constexpr int kStages = stageCount(kTile, G, Transposed, kCompiledArch);
+  constexpr uint32_t kStageBytes = StageType::kBytes.total;
+  const uint32_t base = shared + group * (kStages * kStageBytes);
+  const uint32_t wrap = base + kStages * kStageBytes;
+  const int chunks = end - begin > group ? ceilDiv(end - begin - group, kTile.groups) : 0;
+#pragma unroll 1
+  for (int i = 0; i < kStages - 1; i++) {
+    if (i < chunks) stage.loadNext(base + i * kStageBytes);
+    ptx::copyAsyncCommit();
+  }
+  uint32_t source = base;
+#pragma unroll 1
+  for (int i = 0; i < chunks; i++) {
+    ptx::copyAsyncWait<kStages - 2>();
+    // Everyone's copies have landed, and everyone is done with the stage before this one, to be refilled.
+    ptx::groupBarrier<kTile.groups, StageType::kThreads>(group);
+    if (i + kStages - 1 < chunks) stage.loadNext((source == base ? wrap : source) - kStageBytes);
+    ptx::copyAsyncCommit();
+    warpTile.accumulate(source, args, firstFeature, begin + group + i * kTile.groups);
+    source = source + kStageBytes == wrap ? base : source + kStageBytes;
+  }
+  // The same number of barriers for every group: compute-sanitizer's racecheck counts them.
+  for (int i = chunks; i < ceilDiv(end - begin, kTile.groups); i++) ptx::groupBarrier<kTile.groups, StageType::kThreads>(group);
+  ptx::copyAsyncWait<0>();
+}
+
 template <typename T, int TileIndex, Grouping G, bool Transposed>
 __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex].ctasPerSm)
     fusedKernel(const __grid_constant__ FusedArguments args) {
   constexpr TileShape kTile = kTiles[TileIndex];
-  constexpr int kStages = stageCount(kTile, G, Transposed, kCompiledArch);
   if constexpr (runsOn(kTile, G, Transposed, kCompiledArch)) {
     using StageType = Stage<TileIndex, G, Transposed>;
     constexpr int kGroupThreads = StageType::kThreads;
@@ -51,31 +86,10 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
 
     // This group takes chunks begin + group, begin + group + groups, …
     StageType stage(args, thread, firstFeature, firstToken, begin + group);
-    constexpr uint32_t kStageBytes = StageType::kBytes.total;
-    const uint32_t base = ptx::sharedAddress(shared) + group * (kStages * kStageBytes);
-    const uint32_t wrap = base + kStages * kStageBytes;
-    const int chunks = end - begin > group ? ceilDiv(end - begin - group, kTile.groups) : 0;
-#pragma unroll 1
-    for (int i = 0; i < kStages - 1; i++) {
-      if (i < chunks) stage.loadNext(base + i * kStageBytes);
-      ptx::copyAsyncCommit();
-    }
-
-    WarpTile<T, TileIndex, G, Transposed> warpTile(row0, token0, lane);
-    uint32_t source = base;
-#pragma unroll 1
-    for (int i = 0; i < chunks; i++) {
-      ptx::copyAsyncWait<kStages - 2>();
-      // Everyone's copies have landed, and everyone is done with the stage before this one, to be refilled.
-      ptx::groupBarrier<kTile.groups, kGroupThreads>(group);
-      if (i + kStages - 1 < chunks) stage.loadNext((source == base ? wrap : source) - kStageBytes);
-      ptx::copyAsyncCommit();
-      warpTile.accumulate(source, args, firstFeature, begin + group + i * kTile.groups);
-      source = source + kStageBytes == wrap ? base : source + kStageBytes;
-    }
-    // The same number of barriers for every group: compute-sanitizer's racecheck counts them.
-    for (int i = chunks; i < ceilDiv(end - begin, kTile.groups); i++) ptx::groupBarrier<kTile.groups, kGroupThreads>(group);
-    ptx::copyAsyncWait<0>();
+    using Warp = std::conditional_t<kTile.broad, BroadTile<T, TileIndex, G, Transposed>, WarpTile<T, TileIndex, G, Transposed>>;
+    Warp warpTile(row0, token0, warp, lane);
+    if constexpr (kTile.broad) warpTile.reduce(stage, ptx::sharedAddress(shared), end - begin);
+    else reduceInGroups(warpTile, stage, args, ptx::sharedAddress(shared), firstFeature, begin, end, group);
 
     using CollectorType = Collector<TileIndex>;
     float* const collected = reinterpret_cast<float*>(shared);
@@ -87,27 +101,30 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
       for (int unit = threadIdx.x; unit < CollectorType::kUnits; unit += kTile.threads()) {
         float v[8];
         CollectorType::template get<kAtOnce>(collected, unit, v);
-        __stcg(mine + unit * 2, make_float4(v[0], v[1], v[2], v[3]));
-        __stcg(mine + unit * 2 + 1, make_float4(v[4], v[5], v[6], v[7]));
+        // The halves of all units apart: a warp's stores, and loads, are then contiguous.
+        __stcg(mine + unit, make_float4(v[0], v[1], v[2], v[3]));
+        __stcg(mine + CollectorType::kUnits + unit, make_float4(v[4], v[5], v[6], v[7]));
       }
       if (!arriveLast(args.counters + tile, args.splits)) return;
     }
-    for (int unit = threadIdx.x; unit < CollectorType::kUnits; unit += kTile.threads()) {
-      const int token = firstToken + unit / (kTile.features / 8), feature = firstFeature + unit % (kTile.features / 8) * 8;
-      if (token >= args.tokens || feature >= args.features) continue;
-      float v[8];
+    // Several units at a time: their partial sums come from L2 together.
+    constexpr int kThreads = kTile.threads(), kAtATime = unitsAtATime(CollectorType::kUnits, kThreads);
+    for (int first = threadIdx.x; first < CollectorType::kUnits; first += kAtATime * kThreads) {
+      float v[kAtATime][8];
       if (args.splits > 1) {
-#pragma unroll
-        for (int i = 0; i < 8; i++) v[i] = 0.f;
-        for (int s = 0; s < args.splits; s++) {
-          const float4* part = reinterpret_cast<const float4*>(partials + static_cast<int64_t>(s) * (kTile.tokens * kTile.features)) + unit * 2;
-          const float4 lo = __ldcg(part), hi = __ldcg(part + 1);
-          v[0] += lo.x, v[1] += lo.y, v[2] += lo.z, v[3] += lo.w, v[4] += hi.x, v[5] += hi.y, v[6] += hi.z, v[7] += hi.w;
-        }
+        // This CTA's own part is still in shared memory.
+        addPartials<kAtATime, kThreads, CollectorType::kUnits>(v, reinterpret_cast<const float4*>(partials) + first, args.splits, split,
+                                                               [&](int j, float(&own)[8]) { CollectorType::template get<kAtOnce>(collected, first + j * kThreads, own); });
       } else {
-        CollectorType::template get<kAtOnce>(collected, unit, v);
+#pragma unroll
+        for (int j = 0; j < kAtATime; j++) CollectorType::template get<kAtOnce>(collected, first + j * kThreads, v[j]);
       }
-      storeOutput(args, token, feature, v);
+#pragma unroll
+      for (int j = 0; j < kAtATime; j++) {
+        const int unit = first + j * kThreads;
+        const int token = firstToken + unit / (kTile.features / 8), feature = firstFeature + unit % (kTile.features / 8) * 8;
+        if (token < args.tokens && feature < args.features) storeOutput(args, token, feature, v[j]);
+      }
     }
   }
 }

@@ -1,5 +1,7 @@
 #include "launch.hpp"
 
+#include <cudaTypedefs.h>
+
 #include <atomic>
 
 #include "arguments.hpp"
@@ -35,16 +37,29 @@ cudaError_t compiledArch(int* arch) {
   return error;
 }
 
-// The dynamic shared memory limit is raised once a kernel and device.
-static cudaError_t allowShared(const void* kernel, int slot, int bytes) {
+// The driver's launch, found through the runtime: nothing links against the driver. The runtime's own looks up the kernel
+// each time, a tenth of the host time of a launch.
+static PFN_cuLaunchKernel_v4000 driverLaunch() {
+  static const PFN_cuLaunchKernel_v4000 function = [] {
+    void* entry = nullptr;
+    cudaDriverEntryPointQueryResult found;
+    const cudaError_t error = cudaGetDriverEntryPointByVersion("cuLaunchKernel", &entry, 4000, cudaEnableDefault, &found);
+    return error == cudaSuccess && found == cudaDriverEntryPointSuccess ? reinterpret_cast<PFN_cuLaunchKernel_v4000>(entry) : nullptr;
+  }();
+  return function;
+}
+
+// The driver's handle of a kernel on the current device. On first use its limit of dynamic shared memory is raised.
+static cudaError_t functionOf(const void* kernel, int slot, int sharedBytes, CUfunction* function) {
   constexpr int kDevices = 64;
-  static std::atomic<bool> allowed[kDevices][kTileCount * 3 * 4];
+  static std::atomic<CUfunction> known[kDevices][kTileCount * 3 * 4];
   int device;
   if (const cudaError_t error = cudaGetDevice(&device)) return error;
-  if (device < kDevices && allowed[device][slot].load(std::memory_order_acquire)) return cudaSuccess;
-  const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-  if (error == cudaSuccess && device < kDevices) allowed[device][slot].store(true, std::memory_order_release);
-  return error;
+  if (device < kDevices && (*function = known[device][slot].load(std::memory_order_acquire))) return cudaSuccess;
+  if (const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, sharedBytes)) return error;
+  if (const cudaError_t error = cudaGetFuncBySymbol(function, kernel)) return error;
+  if (device < kDevices) known[device][slot].store(*function, std::memory_order_release);
+  return cudaSuccess;
 }
 
 static FusedArguments makeArguments(const FusedProblem& p, const FusedPlan& plan) {
@@ -77,6 +92,7 @@ static FusedArguments makeArguments(const FusedProblem& p, const FusedPlan& plan
   // One group for the whole of K may be any size: every unit then falls into row 0 by clamping.
   const int64_t unit = grouping == Grouping::Coarse ? 64 : grouping == Grouping::Fine ? 16 : 1;
   a.group = FastDivisor(static_cast<uint32_t>(ceilDiv<int64_t>(p.groupSize, unit)));
+  a.chunksPerGroup = static_cast<int>(ceilDiv<int64_t>(p.groupSize, 64));
   a.outScale = p.outScale;
   a.outType = p.outType;
   a.biasType = p.biasType;
@@ -95,10 +111,14 @@ cudaError_t launchFused(const FusedProblem& p, const FusedPlan& plan, int arch, 
   const void* kernel = findKernel(p.xType, plan.tile, grouping, p.transposed);
   const int shared = sharedBytes(tile, grouping, p.transposed, arch);
   const int slot = (plan.tile * 3 + static_cast<int>(grouping)) * 4 + (p.transposed ? 2 : 0) + (p.xType == DataType::Float16);
-  if (const cudaError_t error = allowShared(kernel, slot, shared)) return error;
+  CUfunction function;
+  if (const cudaError_t error = functionOf(kernel, slot, shared, &function)) return error;
   FusedArguments arguments = makeArguments(p, plan);
   void* parameters[] = {&arguments};
-  return cudaLaunchKernel(kernel, dim3(static_cast<unsigned>(blocks)), dim3(tile.threads()), parameters, shared, stream);
+  const PFN_cuLaunchKernel_v4000 launch = driverLaunch();
+  if (!launch) return cudaErrorNotSupported;
+  const CUresult result = launch(function, static_cast<unsigned>(blocks), 1, 1, tile.threads(), 1, 1, shared, stream, parameters, nullptr);
+  return static_cast<cudaError_t>(result);  // the driver's numbers mean the same here
 }
 
 }  // namespace w4a16::sm80

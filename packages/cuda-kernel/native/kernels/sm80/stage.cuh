@@ -45,31 +45,68 @@ class Stage {
     if constexpr (G == Grouping::Coarse) {
       params += (Transposed ? chunk * kSlabs : feature / 16) * layout::kEntryBytes + thread % kRunPieces * 16;
       if constexpr (Transposed) params += paramRow(feature / 64 + thread / kRunPieces) * static_cast<uint64_t>(a.paramRowBytes);
+      if constexpr (kRunningRow) {
+        const uint32_t row = paramRow(chunk);
+        params += row * static_cast<uint64_t>(a.paramRowBytes);
+        untilNextRow = static_cast<int>(row + 1) * a.chunksPerGroup - chunk;
+      }
+    }
+    if constexpr (kTile.broad) {
+      if constexpr (Transposed) weights += (tileRow - layout::kTileBytes) * (thread / 128);
+      weightTarget = thread * 16;
+      ptx::hold(weightTarget), ptx::hold(x), ptx::hold(weights), ptx::hold(params);
     }
   }
 
   // Starts the copies of the next chunk into the stage at `base`.
   __device__ __forceinline__ void loadNext(uint32_t base) {
-    if (chunk < fullChunks) {
-      loadWeights<true>(base + kBytes.x);
-      if constexpr (G == Grouping::Coarse) loadCoarseParams<true>(base + kParams);
+    if (!isFull()) return loadEdge(base);
+    loadWeights<true>(base + kBytes.x);
+    if constexpr (G == Grouping::Coarse) loadCoarseParams<true>(base + kParams);
+    if constexpr (G == Grouping::Fine) loadFineParams(base + kParams);
+    loadFullRows(base + xTarget);
+    advance();
+  }
+
+  // Whether the next chunk lies wholly inside the operands, and the copies of one that may not.
+  __device__ __forceinline__ bool isFull() const { return chunk < fullChunks; }
+  __device__ __forceinline__ void loadEdge(uint32_t base) {
+    loadWeights<false>(base + kBytes.x);
+    if constexpr (G == Grouping::Coarse) loadCoarseParams<false>(base + kParams);
+    if constexpr (G == Grouping::Fine) loadFineParams(base + kParams);
+    if (args.xAligned) loadRows(base + xTarget);
+    else copyRows(base + xTarget, x, xStep(), rowsLeft(), validBytes());
+    advance();
+  }
+
+  // The copies of a full chunk in pieces, for a broad tile to put between other work.
+  static constexpr int kPieces = 2 + ceilDiv(kTile.tokens * 8, kThreads);
+  __device__ __forceinline__ void loadPiece(uint32_t base, int piece) {
+    static_assert(kTile.broad && kTile.features * 2 == kThreads, "one piece of the weights a thread");
+    if (piece == 0) {
+      ptx::copyAsync16(base + kBytes.x + weightTarget, weights);
+    } else if (piece == 1) {
+      if constexpr (G == Grouping::Coarse)
+        if (weightTarget < kParamPieces * 16) ptx::copyAsync16(base + kParams + weightTarget, params);
       if constexpr (G == Grouping::Fine) loadFineParams(base + kParams);
-      loadFullRows(base + xTarget);
     } else {
-      loadWeights<false>(base + kBytes.x);
-      if constexpr (G == Grouping::Coarse) loadCoarseParams<false>(base + kParams);
-      if constexpr (G == Grouping::Fine) loadFineParams(base + kParams);
-      if (args.xAligned) loadRows(base + xTarget);
-      else copyRows(base + xTarget, x, xStep(), rowsLeft(), validBytes());
+      xRow = piece == 2 ? x : xRow + xStep();
+      ptx::copyAsync16(xPlace(base + xTarget, piece - 2), xRow);
+      if (piece == kPieces - 1) advance();
     }
+  }
+
+ private:
+  __device__ __forceinline__ void advance() {
     chunk += kTile.groups;
     x += kTile.groups * kChunk * 2;
     if constexpr (Transposed) weights += kTile.groups * layout::kTileBytes;
     else weights += static_cast<uint64_t>(static_cast<uint32_t>(args.tilesN)) * (kTile.groups * layout::kTileBytes);
     if constexpr (G == Grouping::Coarse && Transposed) params += kTile.groups * kSlabs * layout::kEntryBytes;
+    if constexpr (kRunningRow)
+      if (--untilNextRow == 0) params += args.paramRowBytes, untilNextRow = args.chunksPerGroup;
   }
 
- private:
   static constexpr bool kHalfTile = kTile.features == 32;  // a tile may be half of a super-tile
   static constexpr int kParams = kBytes.x + kBytes.weights;
   static constexpr int kXPieces = kTile.tokens * 8;  // of 16 bytes
@@ -88,8 +125,13 @@ class Stage {
   int fullChunks;        // chunks below this need no check of any edge
   const char* x;         // this thread's first piece of the chunk, and where it goes in a stage
   uint32_t xTarget;
+  const char* xRow;      // in the middle of loadPiece()
+  uint32_t weightTarget;
   const uint8_t* weights;
   const uint8_t* params;
+  // Where a thread takes every chunk, it follows the row of parameters instead of computing it each time.
+  static constexpr bool kRunningRow = kTile.broad && G == Grouping::Coarse && !Transposed;
+  int untilNextRow = 0;  // chunks that the row at hand still serves
 
   __device__ __forceinline__ uint32_t xStep() const { return static_cast<uint32_t>(args.xStride) * (kXRows * 2); }
   // kXRows = 4: every second step changes bit 2 of the row, and so of the swizzle.
@@ -135,7 +177,7 @@ class Stage {
       // Which super-tile of the tile: known at compile time unless a step covers several.
       const int tile = kThreads > 128 ? (thread + i * kThreads) / 128 : i * kThreads / 128;
       const uint8_t* from = weights + i * (kThreads * 16);
-      if constexpr (Transposed) from += static_cast<uint64_t>(tileRow - layout::kTileBytes) * tile;
+      if constexpr (Transposed && !kTile.broad) from += static_cast<uint64_t>(tileRow - layout::kTileBytes) * tile;
       if constexpr (Full) ptx::copyAsync16(target, from);
       else ptx::copyAsync16(target, from, firstFeature / 64 + tile < args.featureTiles64 ? 16 : 0);
     }
@@ -149,7 +191,7 @@ class Stage {
     static_assert(G != Grouping::Coarse || kParamPieces <= kThreads, "one piece a thread");
     if (thread >= kParamPieces) return;
     const uint8_t* from = params;
-    if constexpr (!Transposed) from += static_cast<uint64_t>(paramRow(chunk)) * args.paramRowBytes;
+    if constexpr (!Transposed && !kRunningRow) from += static_cast<uint64_t>(paramRow(chunk)) * args.paramRowBytes;
     if constexpr (Full) {
       ptx::copyAsync16(base + thread * 16, from);
     } else {

@@ -19,6 +19,7 @@ struct TileShape {
   int features, tokens, warpFeatures, warpTokens, groups;
   int ctasPerSm;
   int maxStages;  // of 64 along the reduction, a group
+  bool broad = false;  // weights are dequantized once a CTA, into shared memory (broad.cuh); else by every warp
 
   constexpr int groupWarps() const { return features / warpFeatures * (tokens / warpTokens); }
   constexpr int threads() const { return groupWarps() * groups * 32; }
@@ -34,6 +35,7 @@ constexpr TileShape kTiles[] = {
     {128, 128, 32, 128, 2, 1, 5},   // 6
     {128, 128, 32, 128, 1, 2, 5},   // 7
     {128, 16, 64, 16, 4, 1, 6},     // 8: few tokens of a wide layer
+    {128, 256, 64, 64, 1, 1, 5, true},  // 9: many tokens, where an SM has shared memory for it
 };
 constexpr int kTileCount = sizeof(kTiles) / sizeof(kTiles[0]);
 
@@ -60,7 +62,7 @@ struct StageBytes {
 // product holds more parameters; on its largest tiles keeping addresses too was 4% slower on an H100 (elsewhere,
 // computing them spills).
 constexpr bool holdsAddresses(const TileShape& t, bool transposed) {
-  return transposed || t.features < 128 || kCompiledArch != 900;
+  return transposed || t.broad || t.features < 128 || kCompiledArch != 900;
 }
 
 // Whether a warp may not load fragments of a slab ahead of the one before it: ptxas would, until registers
@@ -75,8 +77,11 @@ constexpr int sharedBytesPerSm(int arch) {
 }
 constexpr int kReservedPerCta = 1024;
 
+// A broad tile's dequantized fragments, of this stage and the next.
+constexpr int broadFragmentBytes(const TileShape& t) { return t.broad ? 2 * t.features * kChunk * 2 : 0; }
+
 constexpr int stageCount(const TileShape& t, Grouping g, bool transposed, int arch) {
-  const int budget = sharedBytesPerSm(arch) / t.ctasPerSm - kReservedPerCta;
+  const int budget = sharedBytesPerSm(arch) / t.ctasPerSm - kReservedPerCta - broadFragmentBytes(t);
   const int fit = budget / (t.groups * StageBytes(t, g, transposed).total);
   return fit < t.maxStages ? fit : t.maxStages;
 }
@@ -87,17 +92,17 @@ constexpr int collectPitch(const TileShape& t) { return t.features + 4; }
 constexpr int collectBytes(const TileShape& t) { return t.tokens * collectPitch(t) * 4; }
 
 constexpr int sharedBytes(const TileShape& t, Grouping g, bool transposed, int arch) {
-  const int pipeline = stageCount(t, g, transposed, arch) * t.groups * StageBytes(t, g, transposed).total;
+  const int pipeline = stageCount(t, g, transposed, arch) * t.groups * StageBytes(t, g, transposed).total + broadFragmentBytes(t);
   return pipeline > collectBytes(t) ? pipeline : collectBytes(t);
 }
 // How many groups can collect side by side; otherwise they add one after the other.
 constexpr bool collectAtOnce(const TileShape& t, Grouping g, bool transposed, int arch) {
   return t.groups * collectBytes(t) <= sharedBytes(t, g, transposed, arch);
 }
-// Two stages are the least that overlaps anything; element-wise parameters need registers
-// that the largest warp tiles do not leave.
+// Two stages are the least that overlaps anything (three where the next is dequantized ahead); element-wise
+// parameters need registers that the largest warp tiles do not leave.
 constexpr bool runsOn(const TileShape& t, Grouping g, bool transposed, int arch) {
-  return stageCount(t, g, transposed, arch) >= 2 && !(g == Grouping::Element && t.warpTokens > 64);
+  return stageCount(t, g, transposed, arch) >= (t.broad ? 3 : 2) && !(g == Grouping::Element && (t.broad || t.warpTokens > 64));
 }
 
 }  // namespace w4a16::sm80

@@ -1,7 +1,0 @@
-import type { Backend } from "@w4a16/core";
-import { cpu } from "@w4a16/cpu-kernel";
-import { cuda } from "@w4a16/cuda-kernel";
-import { reference } from "@w4a16/reference";
-
-/** The devices to choose from, the fastest first. */
-export const devices: readonly Backend[] = [cuda, cpu, reference];

@@ -1,0 +1,115 @@
+/** Dense weights, multiplied by cuBLAS: what the fused kernels are measured against. */
+import {
+  ArgumentError,
+  bytesPerElement,
+  type DeviceTensor,
+  type Direction,
+  type DType,
+  Handle,
+  type MatmulOptions,
+  requireDType,
+  requireInteger,
+  requireOperands,
+} from "@w4a16/core";
+import type { CudaDevice } from "./device.js";
+import { native } from "./failures.js";
+import { CALL } from "./native.js";
+import { CudaTensor } from "./tensor.js";
+
+/** A dense weight [N, K] in GPU memory. */
+export class CudaDenseWeight extends Handle {
+  private constructor(
+    readonly device: CudaDevice,
+    readonly dtype: DType,
+    readonly outFeatures: number,
+    readonly inFeatures: number,
+    /** W, row-major. */
+    readonly values: CudaTensor,
+  ) {
+    super();
+  }
+
+  /**
+   * Rounds `values` [n, k], row-major, to `dtype` and uploads them.
+   *
+   * @throws DeviceError `W4A16_DEVICE_UNAVAILABLE` where cuBLAS is not found.
+   */
+  static load(
+    device: CudaDevice,
+    values: Float32Array,
+    n: number,
+    k: number,
+    dtype: DType,
+  ): CudaDenseWeight {
+    return CudaDenseWeight.#make(device, n, k, dtype, values);
+  }
+
+  /** A weight of zeros, to be filled on the device. */
+  static allocate(device: CudaDevice, n: number, k: number, dtype: DType): CudaDenseWeight {
+    return CudaDenseWeight.#make(device, n, k, dtype);
+  }
+
+  static #make(device: CudaDevice, n: number, k: number, dtype: DType, values?: Float32Array) {
+    requireInteger("n", n, 1);
+    requireInteger("k", k, 1);
+    requireDType("dtype", dtype);
+    native("dense products", () => device.addon.requireDense(device.id));
+    return new CudaDenseWeight(device, dtype, n, k, device.tensor([n, k], dtype, values));
+  }
+
+  /** x [M, K] · Wᵀ. `x` is of the weight's dtype; `out` of that or float32; there is no bias. */
+  matmul(x: DeviceTensor, options?: MatmulOptions): CudaTensor {
+    return this.#multiply("matmul", x, options);
+  }
+
+  /** dy [M, N] · W, otherwise as {@link matmul}. */
+  matmulTransposed(dy: DeviceTensor, options?: MatmulOptions): CudaTensor {
+    return this.#multiply("matmulTransposed", dy, options);
+  }
+
+  protected release(): void {
+    this.values.dispose();
+  }
+
+  #multiply(direction: Direction, input: DeviceTensor, options?: MatmulOptions): CudaTensor {
+    this.requireLive("weight");
+    this.device.requireLive("the weight's device");
+    const operands = requireOperands(direction, this, CudaTensor, input, options);
+    const { x, m, outShape, outDtype } = operands;
+    requireDenseDTypes(this.dtype, x.dtype, outDtype, operands.bias !== undefined);
+    const out = operands.out ?? CudaTensor.allocate(this.device, outShape, outDtype, false);
+    const { addon, id, call } = this.device;
+    call[CALL.weight] = this.values.storage.memory;
+    call[CALL.transposed] = direction === "matmulTransposed" ? 1 : 0;
+    call[CALL.m] = m;
+    x.describe(call, CALL.x);
+    out.describe(call, CALL.out);
+    try {
+      native(direction, () => addon.matmulDense(id, this.outFeatures, this.inFeatures));
+    } catch (error) {
+      if (out !== operands.out) out.dispose();
+      throw error;
+    }
+    return out;
+  }
+}
+
+/** What cuBLAS computes. */
+function requireDenseDTypes(weight: DType, x: DType, out: DType, hasBias: boolean): void {
+  const [expected, received] =
+    x !== weight
+      ? [`activations of the dense weight's ${weight}`, x]
+      : hasBias
+        ? ["no bias with a dense weight", "a bias"]
+        : bytesPerElement(out) === 2 && out !== x
+          ? [`an output of ${x} or float32`, out]
+          : [];
+  if (expected === undefined) return;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_DTYPE",
+    subject: "dense product",
+    expected,
+    received: received!,
+    fix: "Load the weight in the dtype of the activations, and add a bias afterwards.",
+  });
+}

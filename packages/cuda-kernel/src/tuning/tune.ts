@@ -1,0 +1,183 @@
+/** Measures which kernel computes a product fastest on the GPU at hand. */
+import { AbortedError, ArgumentError, describeValue, requireOptions } from "@w4a16/core";
+import type { CudaDevice } from "../device.js";
+import type { CudaGraph } from "../graph.js";
+import type { CudaEvent } from "../stream.js";
+import type { CudaTensor } from "../tensor.js";
+import type { CudaWeight } from "../weight.js";
+import type { TunedKernel } from "./cache.js";
+import { type Product, requireProducts } from "./products.js";
+
+export interface TuneOptions {
+  /** Ends after about so many seconds, with what was measured by then. Default 60. */
+  readonly seconds?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each product. */
+  readonly onProgress?: ((progress: TuneProgress) => void) | undefined;
+}
+
+export interface TuneProgress {
+  /** Products measured so far, and in all. */
+  readonly done: number;
+  readonly total: number;
+  readonly result: TuneResult;
+}
+
+/** What was measured of one product. */
+export interface TuneResult extends Product, TunedKernel {
+  /** Kernels that took part. */
+  readonly candidates: number;
+}
+
+/** A kernel replaces the models' choice where it is faster by more than timing varies. */
+const WORTHWHILE = 0.98;
+const MIN_ROUNDS = 3;
+const MAX_ROUNDS = 25;
+/** Written before each run, as in the benchmarks: more than any second-level cache holds. */
+const FLUSHED_FLOATS = 2 ** 26;
+
+/**
+ * Measures `shapes` in bfloat16, one after the other, and makes the device use what is fastest.
+ *
+ * @param finished is given each product's result as soon as it is there.
+ * @throws AbortedError; what was finished stays.
+ */
+export async function tuneProducts(
+  device: CudaDevice,
+  shapes: unknown,
+  options: TuneOptions,
+  finished: (result: TuneResult) => void,
+): Promise<void> {
+  requireOptions("options", options, ["seconds", "signal", "onProgress"]);
+  const seconds = requireSeconds(options.seconds);
+  const products = requireProducts(shapes);
+  const deadline = performance.now() + 1000 * seconds;
+  let weight: CudaWeight | undefined;
+  try {
+    for (const [i, product] of products.entries()) {
+      const left = deadline - performance.now();
+      if (left <= 0 && i > 0) return;
+      if (!weight || !isShapeOf(weight, product)) {
+        weight?.dispose();
+        weight = syntheticWeight(device, product);
+      }
+      const budget = left / (products.length - i);
+      const result = await tuneProduct(device, weight, product, budget, options.signal);
+      finished(result);
+      options.onProgress?.({ done: i + 1, total: products.length, result });
+    }
+  } finally {
+    if (!device.disposed) weight?.dispose();
+  }
+}
+
+async function tuneProduct(
+  device: CudaDevice,
+  weight: CudaWeight,
+  product: Product,
+  budgetMs: number,
+  signal: AbortSignal | undefined,
+): Promise<TuneResult> {
+  const { m, n, k, groupSize, direction } = product;
+  const { addon, id } = device;
+  const shape = [n, k, groupSize, direction === "matmulTransposed", m] as const;
+  const use = (name: string) => addon.useCandidate(id, ...shape, name);
+  use("");
+  const names = addon.candidates(id, ...shape);
+  const [inputs, outputs] = direction === "matmul" ? [k, n] : [n, k];
+  using x = device.tensor([m, inputs], "bfloat16");
+  using out = device.tensor([m, outputs], "bfloat16");
+  addon.probeFill(id, (x as CudaTensor).storage.memory, 1);
+  weight[direction](x, { out }); // what is made on first use is made
+  const graphs: CudaGraph[] = [];
+  try {
+    for (const name of names) {
+      use(name);
+      graphs.push(device.capture(() => void weight[direction](x, { out })));
+    }
+    use("");
+    const medians = await measure(device, graphs, budgetMs, signal);
+    const best = medians.indexOf(Math.min(...medians));
+    const chosen = medians[best]! < WORTHWHILE * medians[0]! ? best : 0;
+    use(names[chosen]!);
+    return {
+      ...product,
+      kernel: names[chosen]!,
+      microseconds: medians[chosen]!,
+      untuned: medians[0]!,
+      candidates: names.length,
+    };
+  } catch (error) {
+    if (!device.disposed) use("");
+    throw error;
+  } finally {
+    for (const graph of graphs) graph.dispose();
+  }
+}
+
+/** Medians in microseconds; the graphs take turns, each after the second-level cache was filled with other data. */
+async function measure(
+  device: CudaDevice,
+  graphs: readonly CudaGraph[],
+  budgetMs: number,
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
+  const events: (readonly [CudaEvent, CudaEvent])[] = graphs.map(() => [
+    device.createEvent(),
+    device.createEvent(),
+  ]);
+  const times: number[][] = graphs.map(() => []);
+  const end = performance.now() + budgetMs;
+  try {
+    for (let round = 0; round <= MAX_ROUNDS; round++) {
+      if (round > MIN_ROUNDS && performance.now() > end) break;
+      for (const [i, graph] of graphs.entries()) {
+        device.tensor([FLUSHED_FLOATS], "float32").dispose(); // set to zero, on the device
+        events[i]![0].record();
+        graph.launch();
+        events[i]![1].record();
+      }
+      await device.synchronize();
+      if (signal?.aborted) throw new AbortedError("tune", signal);
+      if (round === 0) continue; // warms up
+      events.forEach(([start, stop], i) => {
+        times[i]!.push(1000 * stop.millisecondsSince(start));
+      });
+    }
+  } finally {
+    for (const event of events.flat()) event.dispose();
+  }
+  return times.map((list) => list.sort((a, b) => a - b)[list.length >> 1]!);
+}
+
+function isShapeOf(weight: CudaWeight, { n, k, groupSize }: Product): boolean {
+  return weight.outFeatures === n && weight.inFeatures === k && weight.groupSize === groupSize;
+}
+
+/** A weight of the product's shape; which codes it holds makes no difference to the time. */
+function syntheticWeight(device: CudaDevice, { n, k, groupSize }: Product): CudaWeight {
+  const packed = new Uint8Array((n * k) / 2);
+  for (let i = 0; i < packed.length; i++) packed[i] = (i * 2654435761) >>> 13;
+  const parameters = (k / groupSize) * n;
+  return device.loadWeight({
+    outFeatures: n,
+    inFeatures: k,
+    groupSize,
+    signed: false,
+    packed,
+    scales: new Float32Array(parameters).fill(0.01),
+    zeros: new Float32Array(parameters).fill(7.5),
+  });
+}
+
+function requireSeconds(seconds: unknown): number {
+  if (seconds === undefined) return 60;
+  if (typeof seconds === "number" && seconds > 0) return seconds;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "seconds",
+    expected: "a number above 0",
+    received: describeValue(seconds),
+    fix: "Pass how long to measure at most, in all.",
+  });
+}

@@ -1,0 +1,100 @@
+/** A device's tuned kernels: those it found in the cache file, and those it measures. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { CudaDevice } from "../device.js";
+import { addKernels, readKernels, type TunedKernel } from "./cache.js";
+import { parseProductKey, productKey } from "./products.js";
+import { type TuneOptions, type TuneResult, tuneProducts } from "./tune.js";
+
+/** What {@link Tuning.tune} did. */
+export interface TuneReport {
+  readonly results: readonly TuneResult[];
+  /** Where the results are kept; undefined where they are not: no file is wanted, or `problem` says why. */
+  readonly file: string | undefined;
+  readonly problem: string | undefined;
+}
+
+export class Tuning {
+  /** How many products use a kernel that was measured, by an earlier process, to be the fastest. */
+  loaded = 0;
+  /** Why the cache file, or a part of it, was left out; undefined where all was well, or there is none. */
+  problem: string | undefined;
+
+  /** @param file undefined: nothing is read or kept. */
+  constructor(
+    private readonly device: CudaDevice,
+    readonly file: string | undefined,
+    private readonly driver: string,
+  ) {}
+
+  /** Uses what the cache file holds for this device, driver and version. Never throws on what it holds. */
+  async load(): Promise<void> {
+    if (this.file === undefined) return;
+    const { kernels, problem } = await readKernels(this.file, this.#key());
+    this.problem = problem;
+    for (const [key, tuned] of Object.entries(kernels)) {
+      if (this.#use(key, tuned)) this.loaded++;
+    }
+  }
+
+  async tune(shapes: unknown, options: TuneOptions = {}): Promise<TuneReport> {
+    const results: TuneResult[] = [];
+    let problem: string | undefined;
+    let kept: string | undefined;
+    try {
+      await tuneProducts(this.device, shapes, options, (result) => results.push(result));
+    } finally {
+      // What was measured before an abort is kept too.
+      if (this.file !== undefined && results.length > 0) {
+        const entries = results.map((result) => [productKey(result), entryOf(result)]);
+        try {
+          await addKernels(this.file, this.#key(), Object.fromEntries(entries));
+          kept = this.file;
+        } catch (error) {
+          problem = (error as Error).message;
+        }
+      }
+    }
+    return { results, file: kept, problem };
+  }
+
+  #use(key: string, { kernel }: TunedKernel): boolean {
+    const product = parseProductKey(key);
+    if (!product) return false;
+    const { m, n, k, groupSize, direction } = product;
+    const { addon, id } = this.device;
+    const transposed = direction === "matmulTransposed";
+    try {
+      return addon.useCandidate(id, n, k, groupSize, transposed, m, kernel);
+    } catch {
+      return false; // sizes that no weight has
+    }
+  }
+
+  /** What a measurement is valid for. */
+  #key(): string {
+    const { name, major, minor, multiprocessors } = this.device.info;
+    return `${name}, sm_${major}${minor}, ${multiprocessors} multiprocessors; driver ${this.driver}; version ${packageVersion()}`;
+  }
+}
+
+function entryOf({ kernel, microseconds, untuned }: TuneResult): TunedKernel {
+  return { kernel, microseconds, untuned };
+}
+
+/** The driver's own version where the system tells it, else the CUDA version it is for. */
+export function driverName(cudaVersion: number): string {
+  try {
+    const text = readFileSync("/proc/driver/nvidia/version", "utf8");
+    const found = /Kernel Module.*?(\d+\.\d+(?:\.\d+)?)/.exec(text);
+    if (found) return found[1]!;
+  } catch {
+    // Not on Linux, or hidden in a container.
+  }
+  return `for CUDA ${cudaVersion}`;
+}
+
+function packageVersion(): string {
+  const require = createRequire(import.meta.url);
+  return (require("@w4a16/cuda-kernel/package.json") as { version: string }).version;
+}

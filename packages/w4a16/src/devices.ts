@@ -1,0 +1,67 @@
+/** Every device under one function. */
+import {
+  type Backend,
+  type Device,
+  type OpenDeviceOptions,
+  openDevice as openDeviceOf,
+  requireOptions,
+} from "@w4a16/core";
+import { type CpuDevice, type CpuOptions, cpu } from "@w4a16/cpu-kernel";
+import { type CudaDevice, type CudaOptions, cuda } from "@w4a16/cuda-kernel";
+import { type ReferenceOptions, reference } from "@w4a16/reference";
+
+/** Every backend, the fastest first: the order in which `"auto"` tries them. */
+export const backends: readonly Backend[] = [cuda, cpu, reference];
+
+/** The names that `openDevice` knows. */
+export const DEVICE_NAMES = ["auto", "cuda", "cpu", "reference"] as const;
+
+export type DeviceName = (typeof DEVICE_NAMES)[number];
+
+/** `onSkip`, and what each device is opened with should it be the one. */
+export interface OpenOptions extends OpenDeviceOptions {
+  readonly cuda?: CudaOptions | undefined;
+  readonly cpu?: CpuOptions | undefined;
+  readonly reference?: ReferenceOptions | undefined;
+}
+
+/**
+ * Opens a device by name. `"auto"`, the default, takes the first of CUDA, CPU and
+ * reference that this machine has; a device asked for by name is never replaced
+ * by another.
+ *
+ * ```ts
+ * using device = await openDevice();
+ * using other = await openDevice("cpu", { cpu: { threads: 4 } });
+ * ```
+ *
+ * @throws DeviceError `W4A16_UNKNOWN_DEVICE` or `W4A16_DEVICE_UNAVAILABLE`.
+ * @throws ArgumentError for options the device does not know.
+ */
+export async function openDevice(name: "cuda", options?: OpenOptions): Promise<CudaDevice>;
+export async function openDevice(name: "cpu", options?: OpenOptions): Promise<CpuDevice>;
+export async function openDevice(
+  name?: DeviceName | (string & {}),
+  options?: OpenOptions,
+): Promise<Device>;
+export async function openDevice(name = "auto", options: OpenOptions = {}): Promise<Device> {
+  requireOptions("options", options, ["onSkip", "cuda", "cpu", "reference"]);
+  const configured = [
+    configure(cuda, options.cuda),
+    configure(cpu, options.cpu),
+    configure(reference, options.reference),
+  ];
+  return openDeviceOf(name, configured, { onSkip: options.onSkip });
+}
+
+/** `backend` with its options filled in. */
+function configure<Options extends object>(
+  backend: Backend<Options>,
+  options: Options | undefined,
+): Backend {
+  return {
+    name: backend.name,
+    availability: () => backend.availability(),
+    open: () => backend.open(options),
+  };
+}
