@@ -66,12 +66,6 @@ std::string withEstimate(const Plan& plan) {
 
 }  // namespace
 
-std::vector<Plan> estimatedPlans(const FusedProblem& p, int multiprocessors) {
-  std::vector<Plan> plans;
-  forEachPlan(p, multiprocessors, [&](const Plan& plan) { plans.push_back(plan); });
-  return plans;
-}
-
 Plan chooseHopper(const FusedProblem& p, int multiprocessors) { return cheapest(p, multiprocessors, -1); }
 
 std::string explainHopper(const FusedProblem& p, int multiprocessors) {
