@@ -38,23 +38,17 @@ namespace {
 // Where loading is the limit, parts of tiles load no faster.
 int maxParts(const sm90a::Shape& s) { return s.family == Family::Whole && s.tokens > kHopperLoadingTokens ? kHopperMaxParts : 1; }
 
-template <typename Visit>
-void forEachPlan(const FusedProblem& p, int multiprocessors, const Visit& visit) {
-  for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
-    if (kShapes[shape].tokens > kHopperLoadingTokens && kShapes[shape].tokens >= 2 * p.M) continue;  // mostly padding
-    for (int parts = 1; parts <= maxParts(kShapes[shape]); parts++) {
-      const Plan plan = estimated(p, shape, parts, multiprocessors);
-      if (plan.schedule.parts == parts) visit(plan);
-    }
-  }
-}
-
 // The cheapest plan of any shape but `except`.
 Plan cheapest(const FusedProblem& p, int multiprocessors, int except) {
   Plan best{};
-  forEachPlan(p, multiprocessors, [&](const Plan& plan) {
-    if (plan.shape != except && (best.microseconds == 0.f || plan.microseconds < best.microseconds)) best = plan;
-  });
+  for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
+    const bool padding = kShapes[shape].tokens > kHopperLoadingTokens && kShapes[shape].tokens >= 2 * p.M;  // mostly
+    if (shape == except || padding) continue;
+    for (int parts = 1; parts <= maxParts(kShapes[shape]); parts++) {
+      const Plan plan = estimated(p, shape, parts, multiprocessors);
+      if (plan.schedule.parts == parts && (best.microseconds == 0.f || plan.microseconds < best.microseconds)) best = plan;
+    }
+  }
   return best;
 }
 
@@ -65,12 +59,6 @@ std::string withEstimate(const Plan& plan) {
 }
 
 }  // namespace
-
-std::vector<Plan> estimatedPlans(const FusedProblem& p, int multiprocessors) {
-  std::vector<Plan> plans;
-  forEachPlan(p, multiprocessors, [&](const Plan& plan) { plans.push_back(plan); });
-  return plans;
-}
 
 Plan chooseHopper(const FusedProblem& p, int multiprocessors) { return cheapest(p, multiprocessors, -1); }
 
