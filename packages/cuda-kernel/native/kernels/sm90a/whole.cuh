@@ -18,7 +18,7 @@ W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile,
 }
 
 // Partial tiles of a tail: one slot a CTA, a float4 a thread and unit of 8 tokens, and one flag a warpgroup.
-template <int ShapeIndex>
+template <int ShapeIndex, bool Transposed>
 struct Partials {
   static constexpr Shape kShape = kShapes[ShapeIndex];
   static constexpr int kUnits = kShape.tokens / 8;
@@ -28,8 +28,10 @@ struct Partials {
   const int warpgroup, thread;
 
   __device__ __forceinline__ float4* slot(int cta) const {
-    const uint32_t mine = warpgroup * (kUnits * 128) + thread;  // computed here: held for all tiles it would be spilled
-    return reinterpret_cast<float4*>(args.workspace) + static_cast<int64_t>(cta) * (kFloats / 4) + ptx::held(mine);
+    float4* const tile = reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(cta) * kFloats);
+    const int mine = warpgroup * (kUnits * 128) + thread;
+    // Transposed, ptxas would compute this before the tiles, and spill it.
+    return Transposed ? tile + ptx::held(mine) : tile + mine;
   }
   __device__ __forceinline__ uint32_t* flag(int cta) const { return args.counters + cta * kShape.rows + warpgroup; }
 
@@ -131,7 +133,7 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
   if (warpgroup < kShape.rows) {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     const int thread = ptx::held(threadIdx.x & 127), lane = thread & 31;
-    const Partials<ShapeIndex> partials{args, warpgroup, thread};
+    const Partials<ShapeIndex, Transposed> partials{args, warpgroup, thread};
     using M = Multiplier<T, ShapeIndex, Units, Transposed>;
     M multiplier(ring, args, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
