@@ -2,7 +2,7 @@
 // nvcc is, what it makes of every kernel: no spills, and tensor-core instructions where they should be.
 //
 //   node scripts/native-test.mjs            for sm_80, and the Hopper kernels for sm_90a
-//   node scripts/native-test.mjs --all      for every architecture that is built, in some six minutes on two cores
+//   node scripts/native-test.mjs --all      for every architecture that is built, in some ten minutes on two cores
 //   node scripts/native-test.mjs -v         says what each kernel takes
 import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
