@@ -29,6 +29,7 @@ let failed = 0;
 mkdirSync(dirname(results), { recursive: true });
 runTests();
 check("formatting and lint", "biome", "ci", "--colors=off", ".");
+check("formatting of native code", "node", "scripts/format-native.mjs", "--check");
 check("types", "npm", "run", "--silent", "typecheck");
 for (const name of publicPackages()) {
   check(`publint ${name}`, "publint", join("packages", name), "--strict");

@@ -6,21 +6,23 @@ namespace harness {
 
 // Sums over all outputs, for a kernel's result v and the exact y:
 struct Errors {
-  double square;      // (v − y)²
-  double once;        // (r − y)², r from weights (q − z)·s rounded once to the activation type, float64 sum, rounded to the output type
-  double seed;        // the same with the weights round(round(q − z)·s)
-  double exact;       // y²
-  double worst;       // max |v − y| / (Σ|x·w| + |bias|)
-  double notFinite;   // how many v are not finite
-  double cuts;        // (2⁻²² · Σ over each 16 of the reduction of the partial sum's and the largest product's magnitude)²: see below
+  double square;  // (v − y)²
+  double once;    // (r − y)², r from weights (q − z)·s rounded once to the activation type, float64
+                  // sum, rounded to the output type
+  double seed;    // the same with the weights round(round(q − z)·s)
+  double exact;   // y²
+  double worst;   // max |v − y| / (Σ|x·w| + |bias|)
+  double notFinite;  // how many v are not finite
+  double cuts;       // (2⁻²² · Σ over each 16 of the reduction of the partial sum's and the largest
+                     // product's magnitude)²: see below
 };
 
-// Tensor cores add 16 products to a float32 sum by aligning all of them to the largest and cutting what falls off, always
-// towards zero: less than two units in the last place of the larger of the sum and the largest product, each time, and in
-// one direction if the products have one sign. `cuts` is that, in a plain order of summation; kernels' orders
-// differ, their partial sums' magnitudes hardly.
+// Tensor cores add 16 products to a float32 sum by aligning all of them to the largest and cutting
+// what falls off, always towards zero: less than two units in the last place of the larger of the
+// sum and the largest product, each time, and in one direction if the products have one sign.
+// `cuts` is that, in a plain order of summation; kernels' orders differ, their partial sums'
+// magnitudes hardly.
 constexpr double kCut = 0x1p-22;
-
 
 struct OracleView {
   const uint8_t* codes;
@@ -60,7 +62,9 @@ __global__ void measureErrors(const OracleView p, Errors* total) {
     mine.once += (o - exact) * (o - exact);
     mine.seed += (q - exact) * (q - exact);
     mine.exact += exact * exact;
-    mine.worst = fmax(mine.worst, fmax(0.0, fabs(v - exact) - (p.outType == DataType::Float16 ? 0x1p-24 : 0.0)) / (magnitude + fabs(bias) + 1e-30));
+    mine.worst = fmax(
+        mine.worst, fmax(0.0, fabs(v - exact) - (p.outType == DataType::Float16 ? 0x1p-24 : 0.0)) /
+                        (magnitude + fabs(bias) + 1e-30));
     mine.notFinite += isfinite(v) ? 0 : 1;
     mine.cuts += cuts * cuts;
   }
@@ -69,18 +73,25 @@ __global__ void measureErrors(const OracleView p, Errors* total) {
   __syncthreads();
   if (threadIdx.x == 0) {
     for (int t = 1; t < 256; t++) {
-      mine.square += parts[t].square, mine.once += parts[t].once, mine.seed += parts[t].seed, mine.exact += parts[t].exact, mine.cuts += parts[t].cuts;
+      mine.square += parts[t].square, mine.once += parts[t].once, mine.seed += parts[t].seed,
+          mine.exact += parts[t].exact, mine.cuts += parts[t].cuts;
       mine.worst = fmax(mine.worst, parts[t].worst), mine.notFinite += parts[t].notFinite;
     }
-    atomicAdd(&total->square, mine.square), atomicAdd(&total->once, mine.once), atomicAdd(&total->seed, mine.seed);
-    atomicAdd(&total->exact, mine.exact), atomicAdd(&total->notFinite, mine.notFinite), atomicAdd(&total->cuts, mine.cuts);
+    atomicAdd(&total->square, mine.square), atomicAdd(&total->once, mine.once),
+        atomicAdd(&total->seed, mine.seed);
+    atomicAdd(&total->exact, mine.exact), atomicAdd(&total->notFinite, mine.notFinite),
+        atomicAdd(&total->cuts, mine.cuts);
     // non-negative doubles order as their bits
-    atomicMax(reinterpret_cast<unsigned long long*>(&total->worst), static_cast<unsigned long long>(__double_as_longlong(mine.worst)));
+    atomicMax(reinterpret_cast<unsigned long long*>(&total->worst),
+              static_cast<unsigned long long>(__double_as_longlong(mine.worst)));
   }
 }
 
-// Bytes outside the M × features outputs that no longer hold the poison 0xFF; and a hash of all bytes.
-__global__ void inspectOutput(const uint8_t* out, int64_t bytes, int64_t lead, int64_t rowBytes, int64_t usedBytes, int64_t rows, unsigned long long* dirty, unsigned long long* hash) {
+// Bytes outside the M × features outputs that no longer hold the poison 0xFF; and a hash of all
+// bytes.
+__global__ void inspectOutput(const uint8_t* out, int64_t bytes, int64_t lead, int64_t rowBytes,
+                              int64_t usedBytes, int64_t rows, unsigned long long* dirty,
+                              unsigned long long* hash) {
   unsigned long long bad = 0, sum = 0;
   GRID_STRIDE(i, bytes) {
     const int64_t at = i - lead;

@@ -9,13 +9,14 @@
 
 #include "kernels/fused_problem.hpp"
 
-#define CUDA_CHECK(call)                                                                              \
-  do {                                                                                                \
-    const cudaError_t error_ = (call);                                                                \
-    if (error_ != cudaSuccess) {                                                                      \
-      std::fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, cudaGetErrorString(error_)); \
-      std::exit(3);                                                                                   \
-    }                                                                                                 \
+#define CUDA_CHECK(call)                                                 \
+  do {                                                                   \
+    const cudaError_t error_ = (call);                                   \
+    if (error_ != cudaSuccess) {                                         \
+      std::fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, \
+                   cudaGetErrorString(error_));                          \
+      std::exit(3);                                                      \
+    }                                                                    \
   } while (0)
 
 namespace harness {
@@ -53,27 +54,40 @@ __host__ __device__ inline uint32_t mix(uint32_t x) {
   x ^= x >> 16, x *= 0x7feb352dU, x ^= x >> 15, x *= 0x846ca68bU;
   return x ^ x >> 16;
 }
-__host__ __device__ inline float uniform(uint32_t x) { return ((mix(x) >> 8) + 0.5f) * (1.f / 16777216.f); }
+__host__ __device__ inline float uniform(uint32_t x) {
+  return ((mix(x) >> 8) + 0.5f) * (1.f / 16777216.f);
+}
 
 __device__ inline float loadAs(const void* p, DataType t, int64_t i) {
   switch (t) {
-    case DataType::Float16: return __half2float(static_cast<const __half*>(p)[i]);
-    case DataType::BFloat16: return __bfloat162float(static_cast<const __nv_bfloat16*>(p)[i]);
-    default: return static_cast<const float*>(p)[i];
+    case DataType::Float16:
+      return __half2float(static_cast<const __half*>(p)[i]);
+    case DataType::BFloat16:
+      return __bfloat162float(static_cast<const __nv_bfloat16*>(p)[i]);
+    default:
+      return static_cast<const float*>(p)[i];
   }
 }
 __device__ inline void storeAs(void* p, DataType t, int64_t i, float v) {
   switch (t) {
-    case DataType::Float16: static_cast<__half*>(p)[i] = __float2half_rn(v); break;
-    case DataType::BFloat16: static_cast<__nv_bfloat16*>(p)[i] = __float2bfloat16_rn(v); break;
-    default: static_cast<float*>(p)[i] = v;
+    case DataType::Float16:
+      static_cast<__half*>(p)[i] = __float2half_rn(v);
+      break;
+    case DataType::BFloat16:
+      static_cast<__nv_bfloat16*>(p)[i] = __float2bfloat16_rn(v);
+      break;
+    default:
+      static_cast<float*>(p)[i] = v;
   }
 }
 __device__ inline double rounded(DataType t, double v) {
   switch (t) {
-    case DataType::Float16: return __half2float(__double2half(v));
-    case DataType::BFloat16: return __bfloat162float(__double2bfloat16(v));
-    default: return static_cast<float>(v);
+    case DataType::Float16:
+      return __half2float(__double2half(v));
+    case DataType::BFloat16:
+      return __bfloat162float(__double2bfloat16(v));
+    default:
+      return static_cast<float>(v);
   }
 }
 
@@ -81,7 +95,8 @@ inline unsigned gridFor(int64_t items) {
   const int64_t blocks = (items + 255) / 256;
   return static_cast<unsigned>(blocks < 1 ? 1 : blocks < 8192 ? blocks : 8192);
 }
-#define GRID_STRIDE(i, count) \
-  for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < (count); i += (int64_t)gridDim.x * blockDim.x)
+#define GRID_STRIDE(i, count)                                                   \
+  for (int64_t i = blockIdx.x * (int64_t)blockDim.x + threadIdx.x; i < (count); \
+       i += (int64_t)gridDim.x * blockDim.x)
 
 }  // namespace harness

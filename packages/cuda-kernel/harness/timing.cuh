@@ -10,10 +10,15 @@
 
 namespace harness {
 
-__global__ void writeAll(uint4* p, size_t count, uint32_t v) { GRID_STRIDE(i, (int64_t)count) p[i] = make_uint4(v, v, v, v); }
+__global__ void writeAll(uint4* p, size_t count, uint32_t v) {
+  GRID_STRIDE(i, (int64_t)count) p[i] = make_uint4(v, v, v, v);
+}
 __global__ void readAll(const uint4* p, size_t count, uint4* sink) {
   uint32_t sum = 0;
-  GRID_STRIDE(i, (int64_t)count) { const uint4 v = p[i]; sum += v.x ^ v.y ^ v.z ^ v.w; }
+  GRID_STRIDE(i, (int64_t)count) {
+    const uint4 v = p[i];
+    sum += v.x ^ v.y ^ v.z ^ v.w;
+  }
   if (sum == 0x12345) *sink = make_uint4(sum, sum, sum, sum);
 }
 
@@ -21,8 +26,12 @@ struct Candidate {
   std::string name;
   std::function<void(cudaStream_t)> launch;
 };
-struct Quantiles { float p10, median, p90; };
-struct Timing { Quantiles written, clean; };
+struct Quantiles {
+  float p10, median, p90;
+};
+struct Timing {
+  Quantiles written, clean;
+};
 
 class Timer {
  public:
@@ -46,7 +55,8 @@ class Timer {
       for (size_t i = 0; i < candidates.size(); i++) {
         std::sort(us[i].begin(), us[i].end());
         const size_t n = us[i].size();
-        (written ? timings[i].written : timings[i].clean) = {us[i][n / 10], us[i][n / 2], us[i][n * 9 / 10]};
+        (written ? timings[i].written : timings[i].clean) = {us[i][n / 10], us[i][n / 2],
+                                                             us[i][n * 9 / 10]};
       }
     }
     for (cudaGraphExec_t graph : graphs) cudaGraphExecDestroy(graph);
@@ -70,8 +80,10 @@ class Timer {
     return executable;
   }
   float once(cudaGraphExec_t graph, bool written, uint32_t value) {
-    if (written) writeAll<<<1024, 256, 0, stream_>>>(flushed_.get(), kFlushBytes / 16, value);
-    else readAll<<<1024, 256, 0, stream_>>>(read_.get(), kFlushBytes / 16, flushed_.get());
+    if (written)
+      writeAll<<<1024, 256, 0, stream_>>>(flushed_.get(), kFlushBytes / 16, value);
+    else
+      readAll<<<1024, 256, 0, stream_>>>(read_.get(), kFlushBytes / 16, flushed_.get());
     CUDA_CHECK(cudaEventRecord(begin_, stream_));
     CUDA_CHECK(cudaGraphLaunch(graph, stream_));
     CUDA_CHECK(cudaEventRecord(end_, stream_));

@@ -21,7 +21,9 @@ DType dtypeAt(const Napi::CallbackInfo& info, size_t i) {
   return DType(std::min<uint32_t>(2, info[i].As<Napi::Number>().Uint32Value()));
 }
 
-size_t bytesOf(DType type) { return type == DType::kFloat32 ? 4 : 2; }
+size_t bytesOf(DType type) {
+  return type == DType::kFloat32 ? 4 : 2;
+}
 
 JsEngine& engineAt(const Napi::CallbackInfo& info, size_t i) {
   const std::shared_ptr<JsEngine>& engine = unwrap<JsEngine>(info[i]);
@@ -36,7 +38,8 @@ void require(Napi::Env env, bool condition, const char* what) {
 // Whether `count` rows of `rowBytes`, `stride` apart from `offset` on, lie inside `size` bytes.
 bool fits(size_t size, const Rows& r) {
   if (r.count == 0 || r.rowBytes == 0) return true;
-  const double last = double(r.offset) + double(r.count - 1) * double(r.stride) + double(r.rowBytes);
+  const double last =
+      double(r.offset) + double(r.count - 1) * double(r.stride) + double(r.rowBytes);
   return last <= double(size);
 }
 
@@ -103,8 +106,8 @@ Napi::Value createStorage(const Napi::CallbackInfo& info) {
   auto storage = std::make_shared<Storage>();
   if (!storage->memory.reset(bytes)) return info.Env().Undefined();
   if (info[2].ToBoolean() && bytes > 0) std::memset(storage->memory.data(), 0, bytes);
-  return makeHandle<Storage>(info.Env(), storage, engineAt(info, 0).engine().ledger, &Ledger::tensors,
-                             int64_t(bytes));
+  return makeHandle<Storage>(info.Env(), storage, engineAt(info, 0).engine().ledger,
+                             &Ledger::tensors, int64_t(bytes));
 }
 
 // loadWeight(engine, n, k, groupSize, signed, packed, scales, zeros) → weight, or undefined

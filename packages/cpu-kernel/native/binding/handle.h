@@ -40,7 +40,7 @@ template <class T>
 struct Box {
   std::shared_ptr<T> object;
   std::shared_ptr<Ledger> ledger;
-  std::atomic<int64_t> Ledger::*account = nullptr;
+  std::atomic<int64_t> Ledger::* account = nullptr;
   int64_t bytes = 0;
 
   void release(Napi::Env env) {
@@ -56,7 +56,7 @@ struct Box {
 template <class T>
 Napi::Object makeHandle(Napi::Env env, std::shared_ptr<T> object,
                         std::shared_ptr<Ledger> ledger = nullptr,
-                        std::atomic<int64_t> Ledger::*account = nullptr, int64_t bytes = 0) {
+                        std::atomic<int64_t> Ledger::* account = nullptr, int64_t bytes = 0) {
   Napi::Object handle = Napi::Object::New(env);
   auto box = std::make_unique<Box<T>>();
   box->object = std::move(object);
@@ -85,7 +85,8 @@ template <class T>
 bool isHandle(Napi::Value value) {
   bool same = false;
   return value.IsObject() &&
-         napi_check_object_type_tag(value.Env(), value, &TypeTag<T>::value, &same) == napi_ok && same;
+         napi_check_object_type_tag(value.Env(), value, &TypeTag<T>::value, &same) == napi_ok &&
+         same;
 }
 
 template <class T>
@@ -101,7 +102,8 @@ template <class T>
 std::shared_ptr<T>& unwrap(Napi::Value value) {
   Box<T>& box = boxOf<T>(value);
   if (!box.object) {
-    throw Napi::Error::New(value.Env(), std::string("this native ") + TypeTag<T>::name + " was released");
+    throw Napi::Error::New(value.Env(),
+                           std::string("this native ") + TypeTag<T>::name + " was released");
   }
   return box.object;
 }

@@ -31,8 +31,8 @@ void JsEngine::startReports(Napi::Env env) {
     delete static_cast<std::weak_ptr<JsEngine>*>(data);
   };
   const napi_status status = napi_create_threadsafe_function(
-      env, nullptr, nullptr, Napi::String::New(env, "w4a16 cpu reports"), 0, 1, self.get(), finalize,
-      self.get(), deliver, &reports_);
+      env, nullptr, nullptr, Napi::String::New(env, "w4a16 cpu reports"), 0, 1, self.get(),
+      finalize, self.get(), deliver, &reports_);
   if (status != napi_ok) throw Napi::Error::New(env, "could not create a report queue");
   self.release();
   napi_unref_threadsafe_function(env, reports_);

@@ -25,7 +25,8 @@ class JsEngine : public std::enable_shared_from_this<JsEngine> {
   bool closed() const { return closed_; }
 
   void enqueue(std::unique_ptr<Operation> operation);
-  // Stops the stream. Operations that have not ended report as aborted if `report`, else are dropped.
+  // Stops the stream. Operations that have not ended report as aborted if `report`, else are
+  // dropped.
   void close(Napi::Env env, bool report);
 
  private:

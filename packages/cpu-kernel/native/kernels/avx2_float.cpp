@@ -36,8 +36,8 @@ struct Vec {
     const __m256i up = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7fff)), odd);
     const __m256 nan = _mm256_cmp_ps(v, v, _CMP_UNORD_Q);
     const __m256i quiet = _mm256_or_si256(top, _mm256_set1_epi32(0x40));
-    const __m256i out = _mm256_castps_si256(
-        _mm256_blendv_ps(_mm256_castsi256_ps(_mm256_srli_epi32(up, 16)), _mm256_castsi256_ps(quiet), nan));
+    const __m256i out = _mm256_castps_si256(_mm256_blendv_ps(
+        _mm256_castsi256_ps(_mm256_srli_epi32(up, 16)), _mm256_castsi256_ps(quiet), nan));
     _mm_storeu_si128(
         reinterpret_cast<__m128i*>(p),
         _mm_packus_epi32(_mm256_castsi256_si128(out), _mm256_extracti128_si256(out, 1)));
@@ -52,17 +52,32 @@ struct Vec {
   static void turn(const uint32_t* codes, uint32_t* turned) { turnScalar(codes, turned); }
 };
 
-Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
-Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
-Vec operator*(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
-Vec fma(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+Vec operator+(Vec a, Vec b) {
+  return {_mm256_add_ps(a.v, b.v)};
+}
+Vec operator-(Vec a, Vec b) {
+  return {_mm256_sub_ps(a.v, b.v)};
+}
+Vec operator*(Vec a, Vec b) {
+  return {_mm256_mul_ps(a.v, b.v)};
+}
+Vec fma(Vec a, Vec b, Vec c) {
+  return {_mm256_fmadd_ps(a.v, b.v, c.v)};
+}
 
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
 #include "kernels/float_limits.inl"
 
-constexpr Path kPath = {"avx2-float32", false, false, floatPackedBytes, floatScratchBytes,
-                        floatPack<Vec>, floatCompute<Vec>, floatExercise<Vec>, floatRead<Vec>};
+constexpr Path kPath = {"avx2-float32",
+                        false,
+                        false,
+                        floatPackedBytes,
+                        floatScratchBytes,
+                        floatPack<Vec>,
+                        floatCompute<Vec>,
+                        floatExercise<Vec>,
+                        floatRead<Vec>};
 }  // namespace
 
 extern const Path* const kAvx2Float;

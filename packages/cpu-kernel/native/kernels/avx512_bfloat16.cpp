@@ -126,7 +126,7 @@ inline void prefetchQuad(const uint8_t* codes) {
 // Adds one quad of codes, unpacked in registers, to the accumulators of ROWS rows.
 template <int ROWS>
 inline void addQuad(Accumulators<ROWS>& acc, const uint16_t* const* x, size_t q,
-                       const uint8_t* codes, __m512i table) {
+                    const uint8_t* codes, __m512i table) {
 #pragma GCC unroll 2
   for (int half = 0; half < 2; half++) {
     const __m512i v = _mm512_load_si512(codes + half * 64);
@@ -160,14 +160,20 @@ void micro(const Operands& o, const uint8_t* codes, __m512i table, float* y, boo
 }
 
 void microRows(int rows, const Operands& o, const uint8_t* codes, __m512i table, float* y,
-                     bool first) {
+               bool first) {
   switch (rows) {
-    case 1: return micro<1>(o, codes, table, y, first);
-    case 2: return micro<2>(o, codes, table, y, first);
-    case 3: return micro<3>(o, codes, table, y, first);
-    case 4: return micro<4>(o, codes, table, y, first);
-    case 5: return micro<5>(o, codes, table, y, first);
-    default: return micro<6>(o, codes, table, y, first);
+    case 1:
+      return micro<1>(o, codes, table, y, first);
+    case 2:
+      return micro<2>(o, codes, table, y, first);
+    case 3:
+      return micro<3>(o, codes, table, y, first);
+    case 4:
+      return micro<4>(o, codes, table, y, first);
+    case 5:
+      return micro<5>(o, codes, table, y, first);
+    default:
+      return micro<6>(o, codes, table, y, first);
   }
 }
 
@@ -253,8 +259,8 @@ double exercise(DType, size_t iterations) {
   return 2.0 * 32 * kChains * double(iterations);
 }
 
-constexpr Path kPath = {"avx512-bfloat16", true, false, packedBytes, scratchBytes,
-                        pack, compute, exercise, nullptr};
+constexpr Path kPath = {"avx512-bfloat16", true,     false,  packedBytes, scratchBytes, pack,
+                        compute,           exercise, nullptr};
 }  // namespace
 
 extern const Path* const kAvx512BFloat16;

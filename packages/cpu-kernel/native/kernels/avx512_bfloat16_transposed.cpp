@@ -48,7 +48,8 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
 inline __m512i gatherNibbles(__m512i dwords) {
   const auto squeeze = [](__m512i v) {
     v = _mm512_and_si512(v, _mm512_set1_epi32(0x0f0f0f0f));
-    v = _mm512_and_si512(_mm512_or_si512(v, _mm512_srli_epi32(v, 4)), _mm512_set1_epi32(0x00ff00ff));
+    v = _mm512_and_si512(_mm512_or_si512(v, _mm512_srli_epi32(v, 4)),
+                         _mm512_set1_epi32(0x00ff00ff));
     return _mm512_or_si512(v, _mm512_srli_epi32(v, 8));
   };
   const __m512i low = squeeze(dwords), high = squeeze(_mm512_srli_epi32(dwords, 4));
@@ -62,8 +63,7 @@ void fillCodes(const WeightView& w, size_t nTile, size_t quad, uint16_t (*to)[kT
   Vec::turn(codes, turned);
   Vec::turn(codes + 16, turned + 16 * kTileQuads);
   for (size_t pair = 0; pair < kPairs; pair++) {
-    _mm512_store_si512(to[pair],
-                       gatherNibbles(_mm512_load_si512(turned + pair * kTileQuads)));
+    _mm512_store_si512(to[pair], gatherNibbles(_mm512_load_si512(turned + pair * kTileQuads)));
   }
 }
 
@@ -90,8 +90,8 @@ void scaleRows(const Job& job, size_t block, size_t group, size_t begin, size_t 
       const Vec low = Vec::load(x + 32 * half), high = Vec::load(x + 32 * half + 16);
       correction = fma(low, shifts[2 * half], correction);
       correction = fma(high, shifts[2 * half + 1], correction);
-      const __m512i words = (__m512i)_mm512_cvtne2ps_pbh((high * scales[2 * half + 1]).v,
-                                                         (low * scales[2 * half]).v);
+      const __m512i words =
+          (__m512i)_mm512_cvtne2ps_pbh((high * scales[2 * half + 1]).v, (low * scales[2 * half]).v);
       _mm512_store_si512(s.a[i - begin] + 32 * half, _mm512_permutexvar_epi16(interleave, words));
     }
     correction.store(s.correction[i - begin]);
@@ -131,12 +131,18 @@ void micro(const uint16_t (*a)[kTile], const uint16_t (*codes)[kTile / 2], __m51
 void microRows(size_t rows, const uint16_t (*a)[kTile], const uint16_t (*codes)[kTile / 2],
                __m512i table, float* y, bool first) {
   switch (rows) {
-    case 1: return micro<1>(a, codes, table, y, first);
-    case 2: return micro<2>(a, codes, table, y, first);
-    case 3: return micro<3>(a, codes, table, y, first);
-    case 4: return micro<4>(a, codes, table, y, first);
-    case 5: return micro<5>(a, codes, table, y, first);
-    default: return micro<6>(a, codes, table, y, first);
+    case 1:
+      return micro<1>(a, codes, table, y, first);
+    case 2:
+      return micro<2>(a, codes, table, y, first);
+    case 3:
+      return micro<3>(a, codes, table, y, first);
+    case 4:
+      return micro<4>(a, codes, table, y, first);
+    case 5:
+      return micro<5>(a, codes, table, y, first);
+    default:
+      return micro<6>(a, codes, table, y, first);
   }
 }
 
@@ -157,8 +163,7 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
     }
   }
   for (size_t i = 0; i < rows; i++) {
-    const Vec correction =
-        Vec::broadcast(_mm512_reduce_add_ps(Vec::load(s.correction[i]).v));
+    const Vec correction = Vec::broadcast(_mm512_reduce_add_ps(Vec::load(s.correction[i]).v));
     for (size_t t = 0; t < tiles; t++) {
       float* y = s.y[t] + i * kTile;
       for (size_t b = 0; b < 4; b++) (Vec::load(y + 16 * b) - correction).store(y + 16 * b);
@@ -179,8 +184,15 @@ void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, 
   }
 }
 
-constexpr Path kPath = {"avx512-bfloat16-transposed", false, true, floatPackedBytes, scratchBytes,
-                        pack, compute, nullptr, nullptr};
+constexpr Path kPath = {"avx512-bfloat16-transposed",
+                        false,
+                        true,
+                        floatPackedBytes,
+                        scratchBytes,
+                        pack,
+                        compute,
+                        nullptr,
+                        nullptr};
 }  // namespace
 
 extern const Path* const kAvx512BFloat16Transposed;

@@ -1,8 +1,8 @@
 // Fixed-point activations with vpdpbusd (AVX-512 VNNI).
 //
-// Each block of a row is rounded to integers q = round(x / step), written in signed base-256 digits,
-// and multiplied by the codes in exact integer arithmetic; scale, step and the real-valued zero are
-// applied to the integer sum once:
+// Each block of a row is rounded to integers q = round(x / step), written in signed base-256
+// digits, and multiplied by the codes in exact integer arithmetic; scale, step and the real-valued
+// zero are applied to the integer sum once:
 //     y += scale · step · (Σ q·(code - 8) - (zero - 8)·Σ q)
 // Two digits (16 bits) carry float16 activations, three (23 bits) others; a float16 row whose
 // own values would lose too much in 16 bits takes three. Both sums run over the same q, so the only
@@ -67,13 +67,15 @@ void panel(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
 template <int DIGITS>
 void computeTile(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
   switch (end - begin) {
-    case 1: return direct<1, DIGITS>(job, tile, begin, s);
+    case 1:
+      return direct<1, DIGITS>(job, tile, begin, s);
     case 2:
       // Two rows of three digits need more registers than there are.
       if (DIGITS == 2) return direct<2, 2>(job, tile, begin, s);
       direct<1, DIGITS>(job, tile, begin, s);
       return direct<1, DIGITS>(job, tile, begin + 1, s);
-    default: return panel<DIGITS>(job, tile, begin, end, s);
+    default:
+      return panel<DIGITS>(job, tile, begin, end, s);
   }
 }
 
@@ -100,8 +102,8 @@ double exercise(DType type, size_t iterations) {
   return 2.0 * 64 * kChains * double(iterations) / double(digits);
 }
 
-constexpr Path kPath = {"avx512-fixed", true, false, packedBytes, scratchBytes,
-                        pack, compute, exercise, nullptr};
+constexpr Path kPath = {"avx512-fixed", true,    false,    packedBytes, scratchBytes,
+                        pack,           compute, exercise, nullptr};
 }  // namespace
 
 extern const Path* const kAvx512Fixed;

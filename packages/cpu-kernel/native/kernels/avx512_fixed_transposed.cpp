@@ -2,7 +2,8 @@
 //
 // Scales vary along the reduction, so they go to the activations, once for each group of output
 // columns and block of 64 reduction columns (scaled_digits.inl):
-//     dX[k] += step · (Σ_n v[n]·(code[n,k] - 8) - Σ_n v[n]·(zero[n] - 8)),  v = round(dY·scale / step)
+//     dX[k] += step · (Σ_n v[n]·(code[n,k] - 8) - Σ_n v[n]·(zero[n] - 8)),  v = round(dY·scale /
+//     step)
 // Both sums run over the same v, so the only error is that of rounding dY·scale. Two digits carry
 // float16 activations, three all others and float16 rows that would lose too much in two.
 #include <immintrin.h>
@@ -28,8 +29,8 @@ constexpr size_t kDirectRows = 4;
 constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = kBatch;
 constexpr size_t kMostDigitRows = kDirectRows * kMostTiles;  // which a group each may need
 // Largest error, relative to the result, that two digits may cause: normally distributed products
-// take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for chance
-// to even out.
+// take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for
+// chance to even out.
 constexpr float kFloat16Error = 2.9e-5f;
 constexpr size_t kFloat16Terms = size_t{1} << 20;
 constexpr size_t kSampledGroups = 4;
@@ -51,8 +52,8 @@ const float* packedRow(const Job& job, size_t nTile, size_t row) {
   return reinterpret_cast<const float*>(job.packed) + (nTile * job.rows + row) * kTile;
 }
 
-// Whether two digits carry a row: compares the noise of rounding to steps s, whose variance is s²/12,
-// with the products themselves.
+// Whether two digits carry a row: compares the noise of rounding to steps s, whose variance is
+// s²/12, with the products themselves.
 bool fitsTwoDigits(const Job& job, size_t row) {
   const WeightView& w = *job.weight;
   if (job.xType != DType::kFloat16 || w.n * w.k < kFloat16Terms) return false;
@@ -86,13 +87,15 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
       const uint32_t magnitude = largestMagnitude(packedRow(job, t, m), kTile);
       largest = magnitude > largest ? magnitude : largest;
     }
-    job.rowClass[m] = isExceptional(largest)    ? kExceptional
+    job.rowClass[m] = isExceptional(largest)  ? kExceptional
                       : fitsTwoDigits(job, m) ? kRegular
                                               : kWide;
   }
 }
 
-size_t groupOf(const WeightView& w, size_t tile) { return tile * kTileQuads / w.quadsPerGroup; }
+size_t groupOf(const WeightView& w, size_t tile) {
+  return tile * kTileQuads / w.quadsPerGroup;
+}
 
 // Tiles [from, to) of a task, counted from `tile`, that lie in one group.
 struct GroupTiles {
@@ -165,7 +168,8 @@ void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t beg
 }
 
 // Fetches the activations of the chunk after chunk `i`, from the next block after the last.
-void prefetchChunk(const Job& job, size_t nTile, size_t i, size_t chunks, size_t begin, size_t rows) {
+void prefetchChunk(const Job& job, size_t nTile, size_t i, size_t chunks, size_t begin,
+                   size_t rows) {
   const size_t next = (i + 1) % chunks, block = nTile + (i + 1) / chunks;
   if (block == job.weight->nTiles) return;
   const size_t to = rows * (next + 1) / chunks;
@@ -218,8 +222,15 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-fixed-transposed", false, true, floatPackedBytes, scratchBytes,
-                        pack, compute, nullptr, nullptr};
+constexpr Path kPath = {"avx512-fixed-transposed",
+                        false,
+                        true,
+                        floatPackedBytes,
+                        scratchBytes,
+                        pack,
+                        compute,
+                        nullptr,
+                        nullptr};
 }  // namespace
 
 extern const Path* const kAvx512FixedTransposed;

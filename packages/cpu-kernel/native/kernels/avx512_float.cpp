@@ -17,7 +17,8 @@ struct TurnedScratch {
   alignas(64) float values[kTile * 16];                // [64 n][16 codes]
   alignas(64) float y[kPanelRows * kTile];
 };
-static_assert(sizeof(TurnedScratch) <= sizeof(FloatScratch), "shares the scratch of the float path");
+static_assert(sizeof(TurnedScratch) <= sizeof(FloatScratch),
+              "shares the scratch of the float path");
 
 // Codes of (nTile, 16 quads from `quad` on) with the quads in the lanes, and the values of codes.
 void fillTurned(const WeightView& w, size_t nTile, size_t quad, TurnedScratch& s) {
@@ -34,7 +35,8 @@ void fillTurned(const WeightView& w, size_t nTile, size_t quad, TurnedScratch& s
   }
 }
 
-// acc[i][b] += x[i][n] · value of the b-th code of each quad, for 16 n whose codes start at bit SHIFT.
+// acc[i][b] += x[i][n] · value of the b-th code of each quad, for 16 n whose codes start at bit
+// SHIFT.
 template <int ROWS, int SHIFT>
 inline void addLanes(const float* const* x, size_t n, const uint32_t* codes, const float* values,
                      __m512 (*acc)[4]) {
@@ -80,14 +82,21 @@ void turnedMicro(const float* const* x, const TurnedScratch& s, float* y, bool f
   }
 }
 
-void turnedMicroRows(int rows, const float* const* x, const TurnedScratch& s, float* y, bool first) {
+void turnedMicroRows(int rows, const float* const* x, const TurnedScratch& s, float* y,
+                     bool first) {
   switch (rows) {
-    case 1: return turnedMicro<1>(x, s, y, first);
-    case 2: return turnedMicro<2>(x, s, y, first);
-    case 3: return turnedMicro<3>(x, s, y, first);
-    case 4: return turnedMicro<4>(x, s, y, first);
-    case 5: return turnedMicro<5>(x, s, y, first);
-    default: return turnedMicro<6>(x, s, y, first);
+    case 1:
+      return turnedMicro<1>(x, s, y, first);
+    case 2:
+      return turnedMicro<2>(x, s, y, first);
+    case 3:
+      return turnedMicro<3>(x, s, y, first);
+    case 4:
+      return turnedMicro<4>(x, s, y, first);
+    case 5:
+      return turnedMicro<5>(x, s, y, first);
+    default:
+      return turnedMicro<6>(x, s, y, first);
   }
 }
 
@@ -115,8 +124,9 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-float32", false, false, floatPackedBytes, floatScratchBytes,
-                        floatPack<Vec>, compute, floatExercise<Vec>, floatRead<Vec>};
+constexpr Path kPath = {"avx512-float32",  false,          false,   floatPackedBytes,
+                        floatScratchBytes, floatPack<Vec>, compute, floatExercise<Vec>,
+                        floatRead<Vec>};
 }  // namespace
 
 extern const Path* const kAvx512Float;

@@ -5,7 +5,9 @@ size_t blocksPerGroup(const WeightView& w) {
   return (w.quadsPerGroup + kBlockQuads - 1) / kBlockQuads;
 }
 
-size_t blockCount(const WeightView& w) { return w.groups * blocksPerGroup(w); }
+size_t blockCount(const WeightView& w) {
+  return w.groups * blocksPerGroup(w);
+}
 
 // `quads` quads from `quad` on, all of one group.
 struct Block {

@@ -1,6 +1,6 @@
-// Exceptional rows and columns of the dot-product paths, in float64: infinities and NaNs propagate as the
-// definition Σ x·((code - zero)·scale) says, and magnitudes far from 1 neither overflow nor vanish.
-// Slow, and only ever used for what needs it. Forward only.
+// Exceptional rows and columns of the dot-product paths, in float64: infinities and NaNs propagate
+// as the definition Σ x·((code - zero)·scale) says, and magnitudes far from 1 neither overflow nor
+// vanish. Slow, and only ever used for what needs it. Forward only.
 #include "kernels/job.h"
 
 namespace w4a16 {
@@ -18,7 +18,9 @@ struct Vec {
   static Vec loadBFloat16(const uint16_t* p) { return {floatOf(uint32_t(*p) << 16)}; }
   void storeBFloat16(uint16_t* p) const { *p = toBFloat16(v); }
 };
-Vec operator+(Vec a, Vec b) { return {a.v + b.v}; }
+Vec operator+(Vec a, Vec b) {
+  return {a.v + b.v};
+}
 
 #include "kernels/rows.inl"
 
@@ -47,7 +49,9 @@ void exactRow(const Job& job, size_t row, size_t tile, uint64_t mask, const floa
   }
 }
 
-size_t scratchBytes(const WeightView& w, bool) { return w.quads * kQuad * sizeof(float); }
+size_t scratchBytes(const WeightView& w, bool) {
+  return w.quads * kQuad * sizeof(float);
+}
 
 void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin, size_t end,
              uint8_t* scratch) {
@@ -61,8 +65,8 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"exact-float64", false, false, nullptr, scratchBytes, nullptr, compute,
-                        nullptr, nullptr};
+constexpr Path kPath = {"exact-float64", false,   false,   nullptr, scratchBytes,
+                        nullptr,         compute, nullptr, nullptr};
 }  // namespace
 
 extern const Path* const kExactRows;

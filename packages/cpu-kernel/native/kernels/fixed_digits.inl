@@ -75,7 +75,9 @@ RowClass classify(const Job& job, const float* x) {
   return noise <= kFloat16Error * kFloat16Error * energy ? kRegular : kWide;
 }
 
-size_t digitsOf(RowClass c) { return c == kRegular ? 2 : 3; }
+size_t digitsOf(RowClass c) {
+  return c == kRegular ? 2 : 3;
+}
 
 void packBlock(const float* x, const Block& b, size_t digits, int8_t* to, BlockScale* scale) {
   const float largest = largestOf(x, b.quads);

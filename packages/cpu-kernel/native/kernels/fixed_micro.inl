@@ -44,8 +44,7 @@ inline void finish(const __m512i (*acc)[4], const Operands& o, float* y, bool fi
       // Σ q·(code - 8), still exact.
       const __m512i centred =
           _mm512_sub_epi32(acc[i][j], _mm512_set1_epi32(int(uint32_t(o.scale[i].sum) * 8)));
-      const __m512 t =
-          _mm512_fnmadd_ps(zero, _mm512_set1_ps(sum), _mm512_cvtepi32_ps(centred));
+      const __m512 t = _mm512_fnmadd_ps(zero, _mm512_set1_ps(sum), _mm512_cvtepi32_ps(centred));
       float* to = y + i * kTile + 16 * j;
       const __m512 before = first ? _mm512_setzero_ps() : _mm512_load_ps(to);
       const __m512 step = _mm512_mul_ps(scale, _mm512_set1_ps(o.scale[i].step));
@@ -92,11 +91,17 @@ void micro(const Operands& o, const uint8_t* codes, float* y, bool first) {
 template <int DIGITS>
 void microRows(int rows, const Operands& o, const uint8_t* codes, float* y, bool first) {
   switch (rows) {
-    case 1: return micro<1, DIGITS>(o, codes, y, first);
-    case 2: return micro<2, DIGITS>(o, codes, y, first);
-    case 3: return micro<3, DIGITS>(o, codes, y, first);
-    case 4: return micro<4, DIGITS>(o, codes, y, first);
-    case 5: return micro<5, DIGITS>(o, codes, y, first);
-    default: return micro<6, DIGITS>(o, codes, y, first);
+    case 1:
+      return micro<1, DIGITS>(o, codes, y, first);
+    case 2:
+      return micro<2, DIGITS>(o, codes, y, first);
+    case 3:
+      return micro<3, DIGITS>(o, codes, y, first);
+    case 4:
+      return micro<4, DIGITS>(o, codes, y, first);
+    case 5:
+      return micro<5, DIGITS>(o, codes, y, first);
+    default:
+      return micro<6, DIGITS>(o, codes, y, first);
   }
 }

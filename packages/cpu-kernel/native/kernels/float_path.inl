@@ -67,7 +67,8 @@ void dequantizeForward(const WeightView& w, size_t nTile, size_t quad, float* ti
           const Vec zero = Vec::load(w.zeros + parameters + n);
           const uint32_t* dwords = codes + half * 16 + lane;
           for (int b = 0; b < 4; b++) {
-            dequantize<Vec>(dwords, 8 * b + 4 * int(h), bias, scale, zero).store(rows + b * kTile + n);
+            dequantize<Vec>(dwords, 8 * b + 4 * int(h), bias, scale, zero)
+                .store(rows + b * kTile + n);
           }
         }
       }
@@ -166,12 +167,18 @@ void floatMicro(const float* const* x, const float* tile, float* y, bool first) 
 template <class Vec>
 void floatMicroRows(int rows, const float* const* x, const float* tile, float* y, bool first) {
   switch (rows) {
-    case 1: return floatMicro<Vec, 1>(x, tile, y, first);
-    case 2: return floatMicro<Vec, 2>(x, tile, y, first);
-    case 3: return floatMicro<Vec, 3>(x, tile, y, first);
-    case 4: return floatMicro<Vec, 4>(x, tile, y, first);
-    case 5: return floatMicro<Vec, Vec::kMicroRows >= 5 ? 5 : 4>(x, tile, y, first);
-    default: return floatMicro<Vec, Vec::kMicroRows>(x, tile, y, first);
+    case 1:
+      return floatMicro<Vec, 1>(x, tile, y, first);
+    case 2:
+      return floatMicro<Vec, 2>(x, tile, y, first);
+    case 3:
+      return floatMicro<Vec, 3>(x, tile, y, first);
+    case 4:
+      return floatMicro<Vec, 4>(x, tile, y, first);
+    case 5:
+      return floatMicro<Vec, Vec::kMicroRows >= 5 ? 5 : 4>(x, tile, y, first);
+    default:
+      return floatMicro<Vec, Vec::kMicroRows>(x, tile, y, first);
   }
 }
 

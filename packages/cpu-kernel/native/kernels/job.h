@@ -82,9 +82,9 @@ struct Path {
   // the class is exceptional.
   void (*compute)(const Job&, RowClass, size_t tile, size_t tiles, size_t begin, size_t end,
                   uint8_t* scratch);
-  // For measuring what a machine does at most. `exercise` runs the path's multiply-add instruction on
-  // registers alone and gives the multiplications and additions that a product of such activations
-  // would have got out of it; null where no forward product takes this path.
+  // For measuring what a machine does at most. `exercise` runs the path's multiply-add instruction
+  // on registers alone and gives the multiplications and additions that a product of such
+  // activations would have got out of it; null where no forward product takes this path.
   double (*exercise)(DType, size_t iterations);
   // Reads `bytes` bytes, a multiple of 4096, with the widest loads; null but for float32 paths.
   void (*read)(const uint8_t* from, size_t bytes);

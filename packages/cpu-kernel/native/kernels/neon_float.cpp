@@ -43,17 +43,32 @@ struct Vec {
   static void turn(const uint32_t* codes, uint32_t* turned) { turnScalar(codes, turned); }
 };
 
-Vec operator+(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
-Vec operator-(Vec a, Vec b) { return {vsubq_f32(a.v, b.v)}; }
-Vec operator*(Vec a, Vec b) { return {vmulq_f32(a.v, b.v)}; }
-Vec fma(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+Vec operator+(Vec a, Vec b) {
+  return {vaddq_f32(a.v, b.v)};
+}
+Vec operator-(Vec a, Vec b) {
+  return {vsubq_f32(a.v, b.v)};
+}
+Vec operator*(Vec a, Vec b) {
+  return {vmulq_f32(a.v, b.v)};
+}
+Vec fma(Vec a, Vec b, Vec c) {
+  return {vfmaq_f32(c.v, a.v, b.v)};
+}
 
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
 #include "kernels/float_limits.inl"
 
-constexpr Path kPath = {"neon-float32", false, false, floatPackedBytes, floatScratchBytes,
-                        floatPack<Vec>, floatCompute<Vec>, floatExercise<Vec>, floatRead<Vec>};
+constexpr Path kPath = {"neon-float32",
+                        false,
+                        false,
+                        floatPackedBytes,
+                        floatScratchBytes,
+                        floatPack<Vec>,
+                        floatCompute<Vec>,
+                        floatExercise<Vec>,
+                        floatRead<Vec>};
 }  // namespace
 
 extern const Path* const kNeonFloat;

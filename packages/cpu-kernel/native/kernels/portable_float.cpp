@@ -65,8 +65,15 @@ Vec fma(Vec a, Vec b, Vec c) {
 #include "kernels/float_path.inl"
 #include "kernels/float_limits.inl"
 
-constexpr Path kPath = {"portable-float32", false, false, floatPackedBytes, floatScratchBytes,
-                        floatPack<Vec>, floatCompute<Vec>, floatExercise<Vec>, floatRead<Vec>};
+constexpr Path kPath = {"portable-float32",
+                        false,
+                        false,
+                        floatPackedBytes,
+                        floatScratchBytes,
+                        floatPack<Vec>,
+                        floatCompute<Vec>,
+                        floatExercise<Vec>,
+                        floatRead<Vec>};
 }  // namespace
 
 extern const Path* const kPortableFloat;

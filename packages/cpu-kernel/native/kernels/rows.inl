@@ -14,23 +14,34 @@ KRange realColumns(const WeightView& w, size_t quad) {
   return {group * w.groupSize + inGroup, left < kQuad ? left : kQuad};
 }
 
-bool hasPaddedGroups(const WeightView& w) { return w.quadsPerGroup * kQuad != w.groupSize; }
+bool hasPaddedGroups(const WeightView& w) {
+  return w.quadsPerGroup * kQuad != w.groupSize;
+}
 
-size_t bytesOf(DType type) { return type == DType::kFloat32 ? 4 : 2; }
+size_t bytesOf(DType type) {
+  return type == DType::kFloat32 ? 4 : 2;
+}
 
 const uint8_t* rowOf(const Job& job, size_t row) {
   return static_cast<const uint8_t*>(job.x) + row * job.xStride * bytesOf(job.xType);
 }
 
-void copyBytes(void* to, const void* from, size_t bytes) { __builtin_memcpy(to, from, bytes); }
-void clearFloats(float* to, size_t count) { __builtin_memset(to, 0, count * sizeof(float)); }
+void copyBytes(void* to, const void* from, size_t bytes) {
+  __builtin_memcpy(to, from, bytes);
+}
+void clearFloats(float* to, size_t count) {
+  __builtin_memset(to, 0, count * sizeof(float));
+}
 
 template <class Vec>
 Vec loadAs(DType type, const uint8_t* from) {
   switch (type) {
-    case DType::kFloat32: return Vec::load(reinterpret_cast<const float*>(from));
-    case DType::kFloat16: return Vec::loadFloat16(reinterpret_cast<const uint16_t*>(from));
-    default: return Vec::loadBFloat16(reinterpret_cast<const uint16_t*>(from));
+    case DType::kFloat32:
+      return Vec::load(reinterpret_cast<const float*>(from));
+    case DType::kFloat16:
+      return Vec::loadFloat16(reinterpret_cast<const uint16_t*>(from));
+    default:
+      return Vec::loadBFloat16(reinterpret_cast<const uint16_t*>(from));
   }
 }
 
@@ -38,7 +49,8 @@ template <class Vec>
 void widen(DType type, const uint8_t* from, size_t count, float* to) {
   const size_t bytes = bytesOf(type);
   size_t i = 0;
-  for (; i + Vec::kLanes <= count; i += Vec::kLanes) loadAs<Vec>(type, from + i * bytes).store(to + i);
+  for (; i + Vec::kLanes <= count; i += Vec::kLanes)
+    loadAs<Vec>(type, from + i * bytes).store(to + i);
   if (i == count) return;
   alignas(64) uint8_t tail[Vec::kLanes * sizeof(float)] = {};
   alignas(64) float wide[Vec::kLanes];
@@ -65,7 +77,8 @@ void widenRow(const Job& job, size_t row, float* to) {
   const size_t bytes = bytesOf(job.xType);
   clearFloats(to, w.quads * kQuad);
   for (size_t g = 0; g < w.groups; g++) {
-    widen<Vec>(job.xType, from + g * w.groupSize * bytes, w.groupSize, to + g * w.quadsPerGroup * kQuad);
+    widen<Vec>(job.xType, from + g * w.groupSize * bytes, w.groupSize,
+               to + g * w.quadsPerGroup * kQuad);
   }
 }
 
@@ -93,9 +106,15 @@ bool isExceptional(uint32_t largest) {
 template <class Vec>
 void storeAs(DType type, Vec value, uint8_t* to) {
   switch (type) {
-    case DType::kFloat32: value.store(reinterpret_cast<float*>(to)); break;
-    case DType::kFloat16: value.storeFloat16(reinterpret_cast<uint16_t*>(to)); break;
-    default: value.storeBFloat16(reinterpret_cast<uint16_t*>(to)); break;
+    case DType::kFloat32:
+      value.store(reinterpret_cast<float*>(to));
+      break;
+    case DType::kFloat16:
+      value.storeFloat16(reinterpret_cast<uint16_t*>(to));
+      break;
+    default:
+      value.storeBFloat16(reinterpret_cast<uint16_t*>(to));
+      break;
   }
 }
 
@@ -128,4 +147,6 @@ size_t tileColumns(size_t width, size_t tile) {
   return left < kTile ? left : kTile;
 }
 
-size_t roundUp(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
+size_t roundUp(size_t value, size_t unit) {
+  return (value + unit - 1) / unit * unit;
+}

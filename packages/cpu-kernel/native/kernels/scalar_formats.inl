@@ -26,7 +26,8 @@ uint16_t toFloat16(float x) {
   if (magnitude > 0x7f800000) return sign | 0x7e00 | (magnitude >> 13 & 0x3ff);
   if (magnitude >= 0x47800000) return sign | 0x7c00;
   // Below 2^-14, adding 0.5 aligns the value to the subnormal step and rounds it.
-  if (magnitude < 0x38800000) return sign | uint16_t(bitsOf(floatOf(magnitude) + 0.5f) - 0x3f000000);
+  if (magnitude < 0x38800000)
+    return sign | uint16_t(bitsOf(floatOf(magnitude) + 0.5f) - 0x3f000000);
   return sign | uint16_t((magnitude - (112u << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13);
 }
 

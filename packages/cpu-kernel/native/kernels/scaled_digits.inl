@@ -33,8 +33,8 @@ constexpr float kSmallestBlock = 0x1p-100f;
 
 // Bytes 4·i + j of each 16 become bytes 4·j + i.
 inline __m512i turnBytes(__m512i v) {
-  return _mm512_shuffle_epi8(
-      v, _mm512_broadcast_i32x4(_mm_set_epi8(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0)));
+  return _mm512_shuffle_epi8(v, _mm512_broadcast_i32x4(_mm_set_epi8(15, 11, 7, 3, 14, 10, 6, 2, 13,
+                                                                    9, 5, 1, 12, 8, 4, 0)));
 }
 
 // result[i] = lanes of rows[i] reduced by f in the order of halves, quarters, pairs. The order of
@@ -52,7 +52,8 @@ inline __m512 reduceSixteen(const float (*rows)[16], F f) {
   }
   const auto halves = [&](__m512 a, __m512 b) {
     const __m512d x = _mm512_castps_pd(a), y = _mm512_castps_pd(b);
-    return f(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+    return f(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)),
+             _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
   };
   const __m512 low = halves(quarters[0], quarters[1]), high = halves(quarters[2], quarters[3]);
   return f(_mm512_shuffle_ps(low, high, 0x88), _mm512_shuffle_ps(low, high, 0xdd));
@@ -69,8 +70,7 @@ inline __m512 reduceOne(__m512 v, F f) {
 
 constexpr auto addFloats = [](__m512 a, __m512 b) { return _mm512_add_ps(a, b); };
 constexpr auto addIntegers = [](__m512 a, __m512 b) {
-  return _mm512_castsi512_ps(
-      _mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
 };
 // The larger magnitude.
 constexpr auto largerOf = [](__m512 a, __m512 b) { return _mm512_range_ps(a, b, 0x0b); };
@@ -136,15 +136,16 @@ inline Rounded roundProduct(__m512 p, __m512 inverse) {
     const __m512 rounder = _mm512_set1_ps(kRounder);
     const __m512 sum = _mm512_fmadd_ps(p, inverse, rounder);
     const __m512i bits = _mm512_castps_si512(sum);
-    return {_mm512_sub_epi32(bits, _mm512_castps_si512(rounder)), _mm512_sub_ps(sum, rounder), bits};
+    return {_mm512_sub_epi32(bits, _mm512_castps_si512(rounder)), _mm512_sub_ps(sum, rounder),
+            bits};
   }
   const __m512i integer = _mm512_cvtps_epi32(_mm512_mul_ps(p, inverse));
   return {integer, _mm512_cvtepi32_ps(integer),
           _mm512_add_epi32(integer, _mm512_set1_epi32(int(kOffset<DIGITS>)))};
 }
 
-// Writes the digits of 64 products. Gives, each in 16 lanes, Σ v·(zero - 8) and, with signed digits,
-// Σ v.
+// Writes the digits of 64 products. Gives, each in 16 lanes, Σ v·(zero - 8) and, with signed
+// digits, Σ v.
 template <int DIGITS, bool SIGNED>
 inline void writeDigits(const float* x, const BlockParameters& b, __m512 inverse, uint8_t* to,
                         __m512* zeros, __m512* integers) {
@@ -190,8 +191,8 @@ struct BatchScratch {
 // `count` rows, at most kBatch, whose elements x(i) gives; unsigned digits. Reductions run for all
 // rows together.
 template <int DIGITS, class X>
-__attribute__((noinline)) void scaleRows(size_t count, X x, const BlockParameters& b, uint8_t* digits,
-                      ScaledBlock* blocks, BatchScratch& s) {
+__attribute__((noinline)) void scaleRows(size_t count, X x, const BlockParameters& b,
+                                         uint8_t* digits, ScaledBlock* blocks, BatchScratch& s) {
   for (size_t i = 0; i < count; i++) {
     const Magnitudes m = magnitudesOf<DIGITS>(x(i), b);
     _mm512_store_ps(s.lanes[i], m.largest);
@@ -206,8 +207,8 @@ __attribute__((noinline)) void scaleRows(size_t count, X x, const BlockParameter
   _mm512_store_ps(inverse, inverseStep<DIGITS>(m.largest, steps));
   for (size_t i = 0; i < count; i++) {
     __m512 zeros;
-    writeDigits<DIGITS, false>(x(i), b, _mm512_set1_ps(inverse[i]), digits + i * kDigitBytes, &zeros,
-                               nullptr);
+    writeDigits<DIGITS, false>(x(i), b, _mm512_set1_ps(inverse[i]), digits + i * kDigitBytes,
+                               &zeros, nullptr);
     _mm512_store_ps(s.lanes[i], zeros);
   }
   _mm512_store_ps(zeroSum, reduceSixteen(s.lanes, addFloats));

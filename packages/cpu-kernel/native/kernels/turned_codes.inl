@@ -27,7 +27,8 @@ inline void prefetchBytes(const uint8_t* from) {
 }
 
 template <int DIGITS>
-__attribute__((noinline)) void turnCodes(const WeightView& w, size_t nTile, size_t quad, TurnedCodes& to) {
+__attribute__((noinline)) void turnCodes(const WeightView& w, size_t nTile, size_t quad,
+                                         TurnedCodes& to) {
   const __m512i low = _mm512_set1_epi8(15), eight = _mm512_set1_epi8(8);
   const size_t ahead = toNextTile(w, nTile);
   for (size_t part = 0; part < 4; part++) {
@@ -57,8 +58,8 @@ __attribute__((noinline)) void turnCodes(const WeightView& w, size_t nTile, size
         _mm512_store_si512(to.at[8 * half + 4 + i][part], _mm512_sub_epi8(b, eight));
       }
     }
-    const __m512i sums = _mm512_dpbusd_epi32(_mm512_set1_epi32(-8 * int(kTile)), sum,
-                                             _mm512_set1_epi8(1));
+    const __m512i sums =
+        _mm512_dpbusd_epi32(_mm512_set1_epi32(-8 * int(kTile)), sum, _mm512_set1_epi8(1));
     _mm512_store_si512(to.excess + 16 * part,
                        _mm512_mullo_epi32(sums, _mm512_set1_epi32(int(kOffset<DIGITS>))));
   }

@@ -63,8 +63,9 @@ inline void addQuads(const uint8_t* from, const SpreadDigits<DIGITS>* a, __m512i
 // One or two rows straight from the packed codes. The parts of lanes, which sum different n, are
 // added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
 template <int ROWS, int DIGITS>
-__attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t quad, const SpreadDigits<DIGITS>* a,
-            const ScaledBlock* blocks, float* y, bool first) {
+__attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t quad,
+                                      const SpreadDigits<DIGITS>* a, const ScaledBlock* blocks,
+                                      float* y, bool first) {
   constexpr int kQuads = ROWS == 1 ? 2 : 1;  // as many chains as hide the latency
   const uint8_t* from = codesOf(w, nTile, quad);
   const size_t ahead = toNextTile(w, nTile);
@@ -88,8 +89,8 @@ __attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t 
                                           _mm512_shuffle_i32x4(v[0], v[1], 0xee));
       const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i32x4(v[2], v[3], 0x44),
                                           _mm512_shuffle_i32x4(v[2], v[3], 0xee));
-      const __m512i sums = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88),
-                                            _mm512_shuffle_i32x4(ab, cd, 0xdd));
+      const __m512i sums =
+          _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd));
       addBlock(_mm512_sub_epi32(sums, _mm512_set1_epi32(blocks[r].eightSum)), blocks[r],
                y + r * kTile + 16 * part, first);
     }

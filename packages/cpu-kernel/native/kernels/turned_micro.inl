@@ -24,8 +24,8 @@ inline void addProducts(__m512i& acc, __m512i unsignedBytes, __m512i signedBytes
 // y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. Not inlined:
 // accumulators need all registers.
 template <int ROWS, int DIGITS>
-__attribute__((noinline)) void micro(const uint8_t* digits, const ScaledBlock* blocks, const TurnedCodes& codes, float* y,
-           bool first) {
+__attribute__((noinline)) void micro(const uint8_t* digits, const ScaledBlock* blocks,
+                                     const TurnedCodes& codes, float* y, bool first) {
   __m512i acc[ROWS][4];
 #pragma GCC unroll 6
   for (int i = 0; i < ROWS; i++) {
@@ -74,11 +74,17 @@ template <int DIGITS>
 void microRows(size_t rows, const uint8_t* digits, const ScaledBlock* blocks,
                const TurnedCodes& codes, float* y, bool first) {
   switch (rows) {
-    case 1: return micro<1, DIGITS>(digits, blocks, codes, y, first);
-    case 2: return micro<2, DIGITS>(digits, blocks, codes, y, first);
-    case 3: return micro<3, DIGITS>(digits, blocks, codes, y, first);
-    case 4: return micro<4, DIGITS>(digits, blocks, codes, y, first);
-    case 5: return micro<5, DIGITS>(digits, blocks, codes, y, first);
-    default: return micro<6, DIGITS>(digits, blocks, codes, y, first);
+    case 1:
+      return micro<1, DIGITS>(digits, blocks, codes, y, first);
+    case 2:
+      return micro<2, DIGITS>(digits, blocks, codes, y, first);
+    case 3:
+      return micro<3, DIGITS>(digits, blocks, codes, y, first);
+    case 4:
+      return micro<4, DIGITS>(digits, blocks, codes, y, first);
+    case 5:
+      return micro<5, DIGITS>(digits, blocks, codes, y, first);
+    default:
+      return micro<6, DIGITS>(digits, blocks, codes, y, first);
   }
 }

@@ -33,8 +33,7 @@ struct Vec {
     const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
     const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
     const __m512i rounded = _mm512_srli_epi32(up, 16);
-    return _mm512_cvtepi32_epi16(
-        _mm512_mask_or_epi32(rounded, nan, top, _mm512_set1_epi32(0x40)));
+    return _mm512_cvtepi32_epi16(_mm512_mask_or_epi32(rounded, nan, top, _mm512_set1_epi32(0x40)));
   }
 
   static Vec fromNibbles(const uint32_t* dwords, int shift) {
@@ -75,7 +74,15 @@ struct Vec {
   }
 };
 
-Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
-Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }
-Vec operator*(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)}; }
-Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+Vec operator+(Vec a, Vec b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+Vec operator-(Vec a, Vec b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+Vec operator*(Vec a, Vec b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+Vec fma(Vec a, Vec b, Vec c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}

@@ -1,5 +1,5 @@
-// Memory aligned to a cache line, owned; allocation failure is reported, not thrown. Large buffers ask
-// for huge pages: the transposed product strides through a weight, from page to page.
+// Memory aligned to a cache line, owned; allocation failure is reported, not thrown. Large buffers
+// ask for huge pages: the transposed product strides through a weight, from page to page.
 #pragma once
 
 #include <cstddef>

@@ -7,7 +7,9 @@
 namespace w4a16 {
 namespace {
 
-size_t ceilDiv(size_t value, size_t unit) { return (value + unit - 1) / unit; }
+size_t ceilDiv(size_t value, size_t unit) {
+  return (value + unit - 1) / unit;
+}
 
 WeightView shapeOf(size_t n, size_t k, size_t groupSize) {
   WeightView w{};
@@ -21,10 +23,15 @@ WeightView shapeOf(size_t n, size_t k, size_t groupSize) {
   return w;
 }
 
-size_t codeBytes(const WeightView& w) { return w.nTiles * w.quads * kQuadBytes; }
-size_t parameterCount(const WeightView& w) { return w.nTiles * w.groups * kTile; }
+size_t codeBytes(const WeightView& w) {
+  return w.nTiles * w.quads * kQuadBytes;
+}
+size_t parameterCount(const WeightView& w) {
+  return w.nTiles * w.groups * kTile;
+}
 
-// 16 + 16 columns of a quad whose rows are the nibbles of two byte rows. Written for the compiler to vectorize: whole bytes, no branches.
+// 16 + 16 columns of a quad whose rows are the nibbles of two byte rows. Written for the compiler
+// to vectorize: whole bytes, no branches.
 void packHalfQuad(const uint8_t* rows01, const uint8_t* rows23, uint8_t flip, uint8_t* to) {
   for (size_t lane = 0; lane < 16; lane++) {
     const uint32_t a = uint8_t(rows01[lane] ^ flip), b = uint8_t(rows01[lane + 16] ^ flip);
@@ -75,7 +82,8 @@ void packCodes(const Int4Source& s, const WeightView& w, size_t tile, uint8_t* t
   std::memset(to, 0, (w.quads - w.groups * w.quadsPerGroup) * kQuadBytes);
 }
 
-// [groups][64] of one tile; missing columns are zero. Gives the columns with a value beyond `limit`.
+// [groups][64] of one tile; missing columns are zero. Gives the columns with a value beyond
+// `limit`.
 uint64_t packParameters(const Int4Source& s, const WeightView& w, size_t tile, const float* from,
                         float limit, float* to) {
   const size_t n0 = tile * kTile;
@@ -96,7 +104,8 @@ constexpr float kSmallestScale = 0x1p-40f;
 
 bool hasTinyScales(const float* scales, size_t count) {
   bool tiny = false;
-  for (size_t i = 0; i < count; i++) tiny |= std::fabs(scales[i]) < kSmallestScale && scales[i] != 0;
+  for (size_t i = 0; i < count; i++)
+    tiny |= std::fabs(scales[i]) < kSmallestScale && scales[i] != 0;
   return tiny;
 }
 

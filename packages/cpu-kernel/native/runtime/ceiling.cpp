@@ -60,9 +60,8 @@ double readBandwidth(const Kernel& kernel, ThreadPool& pool, size_t bytes) {
   const double end = now() + kReadSeconds;
   do {
     const double start = now();
-    pool.run(chunks, [&](size_t i, size_t) {
-      kernel.floating->read(buffer.data() + i * kChunk, kChunk);
-    });
+    pool.run(chunks,
+             [&](size_t i, size_t) { kernel.floating->read(buffer.data() + i * kChunk, kChunk); });
     best = std::max(best, double(chunks * kChunk) / (now() - start));
   } while (now() < end);
   return best;

@@ -7,9 +7,9 @@
 namespace w4a16 {
 
 struct CpuFeatures {
-  bool avx2 = false;         // with FMA and F16C
-  bool avx512 = false;       // F, BW, DQ, VL
-  bool avx512Vnni = false;   // beside those
+  bool avx2 = false;        // with FMA and F16C
+  bool avx512 = false;      // F, BW, DQ, VL
+  bool avx512Vnni = false;  // beside those
   bool avx512BFloat16 = false;
   bool neon = false;
 };

@@ -6,7 +6,8 @@
 namespace w4a16 {
 
 void MatmulOperation::run() {
-  const Failure& inherited = x->failure.kind != Outcome::kDone || !bias ? x->failure : bias->failure;
+  const Failure& inherited =
+      x->failure.kind != Outcome::kDone || !bias ? x->failure : bias->failure;
   if (inherited.kind != Outcome::kDone) {
     out->failure = inherited;
     return;

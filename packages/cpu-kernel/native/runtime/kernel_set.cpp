@@ -12,10 +12,10 @@ std::vector<Kernel> kernels() {
   [[maybe_unused]] const CpuFeatures& cpu = cpuFeatures();
   std::vector<Kernel> all;
 #if defined(__x86_64__)
-  all.push_back({"avx512-bf16", kAvx512Float, kAvx512Fixed, kAvx512FixedTransposed,
-                 kAvx512BFloat16, kAvx512BFloat16Transposed, cpu.avx512BFloat16});
-  all.push_back({"avx512-vnni", kAvx512Float, kAvx512Fixed, kAvx512FixedTransposed,
-                 nullptr, nullptr, cpu.avx512Vnni});
+  all.push_back({"avx512-bf16", kAvx512Float, kAvx512Fixed, kAvx512FixedTransposed, kAvx512BFloat16,
+                 kAvx512BFloat16Transposed, cpu.avx512BFloat16});
+  all.push_back({"avx512-vnni", kAvx512Float, kAvx512Fixed, kAvx512FixedTransposed, nullptr,
+                 nullptr, cpu.avx512Vnni});
   all.push_back({"avx2", kAvx2Float, nullptr, nullptr, nullptr, nullptr, cpu.avx2});
 #elif defined(__aarch64__)
   all.push_back({"neon", kNeonFloat, nullptr, nullptr, nullptr, nullptr, cpu.neon});

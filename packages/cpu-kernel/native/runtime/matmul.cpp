@@ -14,8 +14,12 @@ constexpr size_t kSerialWork = size_t{1} << 18;
 constexpr size_t kPairedRows = 2;
 constexpr size_t kFewRows = 32;
 
-size_t ceilDiv(size_t value, size_t unit) { return (value + unit - 1) / unit; }
-size_t roundUp(size_t value, size_t unit) { return ceilDiv(value, unit) * unit; }
+size_t ceilDiv(size_t value, size_t unit) {
+  return (value + unit - 1) / unit;
+}
+size_t roundUp(size_t value, size_t unit) {
+  return ceilDiv(value, unit) * unit;
+}
 
 // Rows order[begin, end) of one class, against all tiles.
 struct Panel {
@@ -75,9 +79,9 @@ class Product {
  private:
   bool reserve(size_t rows) {
     const WeightView& w = *m_.weight;
-    scratchStride_ = roundUp(std::max(path_.scratchBytes(w, m_.transposed),
-                                      exceptional_.scratchBytes(w, m_.transposed)),
-                             64);
+    scratchStride_ = roundUp(
+        std::max(path_.scratchBytes(w, m_.transposed), exceptional_.scratchBytes(w, m_.transposed)),
+        64);
     const size_t width = m_.transposed ? w.k : w.n;
     return ws_.packed_.reserve(path_.packedBytes(w, m_.transposed, rows)) &&
            ws_.rowClass_.reserve(rows) && ws_.order_.reserve(rows * sizeof(uint32_t)) &&
@@ -92,9 +96,7 @@ class Product {
     return true;
   }
 
-  uint8_t* scratch(size_t worker) const {
-    return ws_.scratch_.data() + worker * scratchStride_;
-  }
+  uint8_t* scratch(size_t worker) const { return ws_.scratch_.data() + worker * scratchStride_; }
 
   void runBlock(size_t row, size_t rows) {
     const WeightView& w = *m_.weight;

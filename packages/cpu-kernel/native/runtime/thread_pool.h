@@ -19,8 +19,8 @@ namespace w4a16 {
 
 class ThreadPool {
  public:
-  // `threads` counts the caller, who takes part in every run. Throws std::system_error if the system
-  // refuses a thread.
+  // `threads` counts the caller, who takes part in every run. Throws std::system_error if the
+  // system refuses a thread.
   explicit ThreadPool(size_t threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -28,8 +28,8 @@ class ThreadPool {
 
   size_t threads() const { return workers_.size() + 1; }
 
-  // Runs f(task, worker) for each task in [0, tasks), worker in [0, threads()), and returns when all
-  // are done. One run at a time: callers take turns.
+  // Runs f(task, worker) for each task in [0, tasks), worker in [0, threads()), and returns when
+  // all are done. One run at a time: callers take turns.
   template <class F>
   void run(size_t tasks, F&& f) {
     using Function = std::remove_reference_t<F>;
@@ -37,9 +37,12 @@ class ThreadPool {
       for (size_t task = 0; task < tasks; task++) f(task, size_t{0});
       return;
     }
-    dispatch(tasks, [](void* context, size_t task, size_t worker) {
-      (*static_cast<Function*>(context))(task, worker);
-    }, const_cast<void*>(static_cast<const void*>(&f)));
+    dispatch(
+        tasks,
+        [](void* context, size_t task, size_t worker) {
+          (*static_cast<Function*>(context))(task, worker);
+        },
+        const_cast<void*>(static_cast<const void*>(&f)));
   }
 
  private:

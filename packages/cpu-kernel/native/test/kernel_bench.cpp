@@ -23,8 +23,8 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Operations a second of the bfloat16 (or else the best) multiply-add instruction, for about as long
-// as a product of `macs`.
+// Operations a second of the bfloat16 (or else the best) multiply-add instruction, for about as
+// long as a product of `macs`.
 double peak(const Kernel& kernel, ThreadPool& pool, double macs) {
   const Path& path = forwardPath(kernel, DType::kBFloat16, Precision::kBFloat16);
   const size_t tasks = 16, iterations = std::max<size_t>(100, size_t(macs / 1024 / tasks));
@@ -45,8 +45,9 @@ int main(int argc, char** argv) {
   const size_t n = argc > 3 ? strtoul(argv[3], nullptr, 10) : 4096;
   const size_t k = argc > 4 ? strtoul(argv[4], nullptr, 10) : 4096;
   const size_t g = argc > 5 ? strtoul(argv[5], nullptr, 10) : 128;
-  const Precision precision =
-      argc > 6 && std::string(argv[6]) == "bfloat16" ? Precision::kBFloat16 : Precision::kActivations;
+  const Precision precision = argc > 6 && std::string(argv[6]) == "bfloat16"
+                                  ? Precision::kBFloat16
+                                  : Precision::kActivations;
   byCpuTime = threads == 1;
   ThreadPool pool(threads);
   const Weight weight(n, k, g, false, 1);
@@ -54,13 +55,15 @@ int main(int argc, char** argv) {
   packed.pack(weight.source(), pool);
   double t = now();
   packed.pack(weight.source(), pool);
-  std::printf("%s, %zu threads, N=%zu K=%zu G=%zu, repack %.1f ms\n", cpuModel().c_str(), threads, n,
-              k, g, (now() - t) * 1e3);
+  std::printf("%s, %zu threads, N=%zu K=%zu G=%zu, repack %.1f ms\n", cpuModel().c_str(), threads,
+              n, k, g, (now() - t) * 1e3);
   for (const Kernel& kernel : kernels()) {
     if (!kernel.supported || (!only.empty() && only != kernel.name)) continue;
     for (const bool transposed : {false, true}) {
       for (const DType type : {DType::kBFloat16, DType::kFloat16, DType::kFloat32}) {
-        const char* name = type == DType::kFloat32 ? "fp32" : type == DType::kFloat16 ? "fp16" : "bf16";
+        const char* name = type == DType::kFloat32   ? "fp32"
+                           : type == DType::kFloat16 ? "fp16"
+                                                     : "bf16";
         std::printf("%-12s %-10s %s:", kernel.name, transposed ? "transposed" : "forward", name);
         for (const size_t m : {1, 2, 4, 8, 16, 32, 128, 512}) {
           const size_t reduction = transposed ? n : k, width = transposed ? k : n;
@@ -70,8 +73,8 @@ int main(int argc, char** argv) {
           std::vector<float> y(m * width);
           Workspace workspace;
           std::atomic<bool> aborted{false};
-          Matmul job{&packed.view(), transposed, type, type, precision, m, x.data(),
-                     reduction, y.data(), width, nullptr, type};
+          Matmul job{&packed.view(), transposed, type,     type,  precision, m,
+                     x.data(),       reduction,  y.data(), width, nullptr,   type};
           std::vector<double> times, peaks;
           const double macs = double(m) * double(n) * double(k);
           for (double spent = 0; times.size() < 3 || (spent < 0.15 && times.size() < 100);) {

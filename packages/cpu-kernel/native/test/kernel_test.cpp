@@ -26,8 +26,8 @@ double boundOf(DType t) {
   return t == DType::kFloat32 ? 2e-6 : t == DType::kFloat16 ? 3e-5 : 1e-6;
 }
 
-// What the activations are like: normally distributed; or, beside values 2^-12 as large, one in 64 that
-// fixed-point digits must not let the others vanish beside; or all of one sign.
+// What the activations are like: normally distributed; or, beside values 2^-12 as large, one in 64
+// that fixed-point digits must not let the others vanish beside; or all of one sign.
 enum class Data { kNormal, kSpiky, kPositive };
 
 double draw(Random& random, Data data, size_t i) {
@@ -61,9 +61,10 @@ std::vector<float> multiply(const Kernel& kernel, ThreadPool& pool, const Packed
   std::vector<float> y(c.m * stride + 1, 12345.f);
   Workspace workspace;
   std::atomic<bool> aborted{false};
-  Matmul m{&w.view(), c.transposed, c.type, DType::kFloat32, c.precision, c.m, x.data(),
-           xStride, y.data(), stride, bias, DType::kFloat32};
-  check(runMatmul(m, kernel, pool, workspace, aborted) == Outcome::kDone, "runs " + describe(kernel, c));
+  Matmul m{&w.view(), c.transposed, c.type,   DType::kFloat32, c.precision, c.m,
+           x.data(),  xStride,      y.data(), stride,          bias,        DType::kFloat32};
+  check(runMatmul(m, kernel, pool, workspace, aborted) == Outcome::kDone,
+        "runs " + describe(kernel, c));
   for (size_t i = 0; i < c.m; i++) {
     for (size_t j = width; j < stride; j++) {
       if (y[i * stride + j] != 12345.f) check(false, "guard " + describe(kernel, c));
@@ -136,7 +137,8 @@ void testSpecialRows(const Kernel& kernel, ThreadPool& pool, DType type, bool tr
   x.set(5 * reduction, INFINITY);
   x.set(5 * reduction + 1, -INFINITY);
   const bool tiny = type != DType::kFloat16;
-  for (size_t r = 0; tiny && r < reduction; r++) x.set(7 * reduction + r, float(random.normal() * 1e-36));
+  for (size_t r = 0; tiny && r < reduction; r++)
+    x.set(7 * reduction + r, float(random.normal() * 1e-36));
   const std::vector<float> y = multiply(kernel, pool, packed, c, x, reduction, nullptr);
   bool others = true, special = true;
   for (size_t i = 0; i < c.m; i++) {
@@ -165,10 +167,11 @@ void testSpecialRows(const Kernel& kernel, ThreadPool& pool, DType type, bool tr
 int main(int argc, char** argv) {
   ThreadPool one(1), three(3);
   const size_t shapes[][4] = {
-      {0, 8, 32, 32},   {1, 1, 2, 2},      {1, 8, 64, 64},    {2, 48, 96, 32},   {3, 72, 160, 160},
-      {5, 65, 34, 2},   {7, 200, 126, 6},  {17, 63, 60, 3},   {33, 129, 416, 32}, {1, 130, 512, 128},
-      {63, 70, 256, 64}, {65, 64, 192, 96}, {129, 100, 100, 50}, {197, 66, 144, 48}, {6, 64, 7392, 7392},
-      {13, 40, 1000, 1}, {4, 256, 256, 256}, {2, 129, 544, 136}, {1, 320, 300, 300}, {12, 64, 64, 16}};
+      {0, 8, 32, 32},      {1, 1, 2, 2},       {1, 8, 64, 64},      {2, 48, 96, 32},
+      {3, 72, 160, 160},   {5, 65, 34, 2},     {7, 200, 126, 6},    {17, 63, 60, 3},
+      {33, 129, 416, 32},  {1, 130, 512, 128}, {63, 70, 256, 64},   {65, 64, 192, 96},
+      {129, 100, 100, 50}, {197, 66, 144, 48}, {6, 64, 7392, 7392}, {13, 40, 1000, 1},
+      {4, 256, 256, 256},  {2, 129, 544, 136}, {1, 320, 300, 300},  {12, 64, 64, 16}};
   for (const Kernel& kernel : kernels()) {
     if (argc > 1 && std::string(argv[1]) != kernel.name) continue;
     if (!kernel.supported) {
@@ -180,22 +183,27 @@ int main(int argc, char** argv) {
         int i = 0;
         for (const auto& s : shapes) {
           i++;
-          testCase(kernel, one, three, {s[0], s[1], s[2], s[3], i % 3 == 1, transposed, i % 2 == 0, type});
+          testCase(kernel, one, three,
+                   {s[0], s[1], s[2], s[3], i % 3 == 1, transposed, i % 2 == 0, type});
         }
         testSpecialRows(kernel, three, type, transposed);
         // Large enough for float16 activations in two digits, some rows of one class beside others.
         for (const Data data : {Data::kNormal, Data::kSpiky, Data::kPositive}) {
           for (const size_t m : {1, 4, 19}) {
-            testCase(kernel, one, three, {m, 1088, 1024, 64, false, transposed, false, type,
-                                          Precision::kActivations, data});
+            testCase(
+                kernel, one, three,
+                {m, 1088, 1024, 64, false, transposed, false, type, Precision::kActivations, data});
           }
         }
         // Scales so small that products of activations and scales leave float32's comfort.
-        testCase(kernel, one, three, {5, 192, 256, 128, false, transposed, false, type,
-                                      Precision::kActivations, Data::kNormal, 0x1p-60f});
+        testCase(kernel, one, three,
+                 {5, 192, 256, 128, false, transposed, false, type, Precision::kActivations,
+                  Data::kNormal, 0x1p-60f});
         for (const size_t m : {1, 2, 7, 65, 200}) {
-          testCase(kernel, one, three, {m, 136, 384, 128, m % 2 == 0, transposed, m == 7, type, Precision::kBFloat16});
-          testCase(kernel, one, three, {m, 70, 192, 64, m % 2 == 1, transposed, false, type, Precision::kBFloat16});
+          testCase(kernel, one, three,
+                   {m, 136, 384, 128, m % 2 == 0, transposed, m == 7, type, Precision::kBFloat16});
+          testCase(kernel, one, three,
+                   {m, 70, 192, 64, m % 2 == 1, transposed, false, type, Precision::kBFloat16});
         }
       }
     }

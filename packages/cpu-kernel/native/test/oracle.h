@@ -57,7 +57,9 @@ struct Weight {
 
 inline float halfToFloat(uint16_t h) {
   const int e = h >> 10 & 31, f = h & 1023;
-  const double m = e == 31 ? (f ? NAN : INFINITY) : e ? std::ldexp(1024 + f, e - 25) : std::ldexp(f, -24);
+  const double m = e == 31 ? (f ? NAN : INFINITY)
+                   : e     ? std::ldexp(1024 + f, e - 25)
+                           : std::ldexp(f, -24);
   return float(h & 0x8000 ? -m : m);
 }
 inline uint16_t floatToHalf(float x) {  // nearest, ties away: only used to make test data
@@ -69,7 +71,9 @@ inline uint16_t floatToHalf(float x) {  // nearest, ties away: only used to make
   std::frexp(a, &e);
   if (e < -13) e = -13;
   const int f = int(std::lround(std::ldexp(a, 11 - e)));
-  return uint16_t(sign | (f >= 2048 ? ((e + 15) << 10) : f < 1024 ? f : ((e + 14) << 10) + (f - 1024)));
+  return uint16_t(sign | (f >= 2048  ? ((e + 15) << 10)
+                          : f < 1024 ? f
+                                     : ((e + 14) << 10) + (f - 1024)));
 }
 inline float bfloatToFloat(uint16_t b) {
   const uint32_t bits = uint32_t(b) << 16;
@@ -90,7 +94,8 @@ struct Elements {
   std::vector<float> wide;
   std::vector<uint16_t> half;
 
-  Elements(DType type, size_t count) : type(type), wide(count), half(type == DType::kFloat32 ? 0 : count) {}
+  Elements(DType type, size_t count)
+      : type(type), wide(count), half(type == DType::kFloat32 ? 0 : count) {}
   void set(size_t i, float x) {
     if (type == DType::kFloat32) wide[i] = x;
     if (type == DType::kFloat16) wide[i] = halfToFloat(half[i] = floatToHalf(x));

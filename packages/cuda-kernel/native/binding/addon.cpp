@@ -16,5 +16,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
 
 }  // namespace w4a16::binding
 
-static Napi::Object Init(Napi::Env env, Napi::Object exports) { return w4a16::binding::init(env, exports); }
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  return w4a16::binding::init(env, exports);
+}
 NODE_API_MODULE(w4a16_cuda, Init)

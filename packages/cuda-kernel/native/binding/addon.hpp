@@ -11,14 +11,15 @@
 
 namespace w4a16::binding {
 
-// Numbers that JavaScript leaves in memory both see: a product has sixteen arguments, and taking each through
-// Node-API would cost more than the launch.
+// Numbers that JavaScript leaves in memory both see: a product has sixteen arguments, and taking
+// each through Node-API would cost more than the launch.
 constexpr size_t kCallNumbers = 16;
 
 class Addon {
  public:
   Id open(int ordinal, const Napi::Float64Array& call, heuristics::Preference preference) {
-    Opened opened{std::make_shared<Device>(ordinal, preference), Napi::Persistent(call), const_cast<Napi::Float64Array&>(call).Data()};
+    Opened opened{std::make_shared<Device>(ordinal, preference), Napi::Persistent(call),
+                  const_cast<Napi::Float64Array&>(call).Data()};
     devices_[next_] = std::move(opened);
     return next_++;
   }
@@ -35,7 +36,8 @@ class Addon {
   };
   const Opened& opened(Id id) const {
     const auto found = devices_.find(id);
-    if (found == devices_.end()) throw RuntimeError("NATIVE_FAILURE", "there is no device " + std::to_string(id));
+    if (found == devices_.end())
+      throw RuntimeError("NATIVE_FAILURE", "there is no device " + std::to_string(id));
     return found->second;
   }
   std::unordered_map<Id, Opened> devices_;
@@ -58,7 +60,8 @@ void exportFunction(Napi::Object exports, const char* name) {
                           } catch (const RuntimeError& error) {
                             throw toError(info.Env(), error.code(), error.what());
                           } catch (const std::bad_alloc&) {
-                            throw toError(info.Env(), "OUT_OF_MEMORY", "the host has no memory left");
+                            throw toError(info.Env(), "OUT_OF_MEMORY",
+                                          "the host has no memory left");
                           }
                         },
                         name));

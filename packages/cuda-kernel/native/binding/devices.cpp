@@ -33,11 +33,14 @@ Napi::Value probeValue(const Napi::CallbackInfo& info) {
 Napi::Value open(const Napi::CallbackInfo& info) {
   bytes(info, 1, kCallNumbers * sizeof(double));
   const Napi::TypedArray call = info[1].As<Napi::TypedArray>();
-  if (call.TypedArrayType() != napi_float64_array) throw RuntimeError("NATIVE_FAILURE", "argument 1 is no Float64Array");
+  if (call.TypedArrayType() != napi_float64_array)
+    throw RuntimeError("NATIVE_FAILURE", "argument 1 is no Float64Array");
   const int64_t preference = count(info, 2);
   if (preference > 2) throw RuntimeError("NATIVE_FAILURE", "argument 2 is no preference");
   Addon* addon = info.Env().GetInstanceData<Addon>();
-  return Napi::Number::New(info.Env(), addon->open(static_cast<int>(count(info, 0)), call.As<Napi::Float64Array>(), static_cast<heuristics::Preference>(preference)));
+  return Napi::Number::New(
+      info.Env(), addon->open(static_cast<int>(count(info, 0)), call.As<Napi::Float64Array>(),
+                              static_cast<heuristics::Preference>(preference)));
 }
 
 Napi::Value close(const Napi::CallbackInfo& info) {

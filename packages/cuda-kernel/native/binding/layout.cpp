@@ -26,7 +26,8 @@ Napi::Value packOnHost(const Napi::CallbackInfo& info) {
 Napi::Value codeAt(const Napi::CallbackInfo& info) {
   const int64_t N = count(info, 1), K = count(info, 2), n = count(info, 3), k = count(info, 4);
   const layout::PackedExtent extent(N, K);
-  const uint8_t* at = bytes(info, 0, static_cast<size_t>(extent.bytes())).data + extent.quadOffset(n, k);
+  const uint8_t* at =
+      bytes(info, 0, static_cast<size_t>(extent.bytes())).data + extent.quadOffset(n, k);
   return Napi::Number::New(info.Env(), (at[0] | at[1] << 8) >> (4 * layout::quadNibble(n, k)) & 15);
 }
 

@@ -5,7 +5,9 @@ namespace w4a16::binding {
 namespace {
 
 // device, bytes, zero
-Napi::Value allocate(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), deviceOf(info)->allocate(count(info, 1), flag(info, 2))); }
+Napi::Value allocate(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), deviceOf(info)->allocate(count(info, 1), flag(info, 2)));
+}
 
 // device, buffer
 Napi::Value free(const Napi::CallbackInfo& info) {
@@ -15,7 +17,8 @@ Napi::Value free(const Napi::CallbackInfo& info) {
 
 // …, buffer, offset, rows, rowBytes, stride, from argument 1 on
 Region region(const Napi::CallbackInfo& info) {
-  return {id(info, 1), static_cast<size_t>(count(info, 2)), static_cast<size_t>(count(info, 3)), static_cast<size_t>(count(info, 4)), static_cast<size_t>(count(info, 5))};
+  return {id(info, 1), static_cast<size_t>(count(info, 2)), static_cast<size_t>(count(info, 3)),
+          static_cast<size_t>(count(info, 4)), static_cast<size_t>(count(info, 5))};
 }
 
 // device, buffer, offset, rows, rowBytes, stride, data

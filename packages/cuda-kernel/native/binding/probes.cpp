@@ -19,7 +19,10 @@ Napi::Value read(const Napi::CallbackInfo& info) {
 }
 
 // device, buffer of 16 bytes, type → multiplications and additions
-Napi::Value multiplyAdd(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), deviceOf(info)->probeMultiplyAdd(id(info, 1), dataType(info, 2))); }
+Napi::Value multiplyAdd(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(),
+                           deviceOf(info)->probeMultiplyAdd(id(info, 1), dataType(info, 2)));
+}
 
 }  // namespace
 

@@ -7,12 +7,15 @@ namespace {
 // device, N, K, groupSize, signed, kept type, codes, scales, zeros
 Napi::Value loadWeight(const Napi::CallbackInfo& info) {
   const int64_t N = count(info, 1), K = count(info, 2), groupSize = count(info, 3);
-  if (N < 1 || K < 2 || K % 2 || groupSize < 1 || K % groupSize || N > INT32_MAX || K > INT32_MAX) throw RuntimeError("NATIVE_FAILURE", "a weight of no valid shape");
+  if (N < 1 || K < 2 || K % 2 || groupSize < 1 || K % groupSize || N > INT32_MAX || K > INT32_MAX)
+    throw RuntimeError("NATIVE_FAILURE", "a weight of no valid shape");
   const size_t parameters = static_cast<size_t>(K / groupSize * N) * 4;
   const uint8_t* codes = bytes(info, 6, static_cast<size_t>(K / 2 * N)).data;
   const auto* scales = reinterpret_cast<const float*>(bytes(info, 7, parameters).data);
   const auto* zeros = reinterpret_cast<const float*>(bytes(info, 8, parameters).data);
-  return Napi::Number::New(info.Env(), deviceOf(info)->loadWeight(N, K, groupSize, flag(info, 4), dataType(info, 5), codes, scales, zeros));
+  return Napi::Number::New(
+      info.Env(), deviceOf(info)->loadWeight(N, K, groupSize, flag(info, 4), dataType(info, 5),
+                                             codes, scales, zeros));
 }
 
 // device, weight
@@ -21,14 +24,16 @@ Napi::Value freeWeight(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// The call's numbers: weight, transposed, M, x…, out…, bias…, dense; an operand is buffer, offset, stride, type.
+// The call's numbers: weight, transposed, M, x…, out…, bias…, dense; an operand is buffer, offset,
+// stride, type.
 struct Call {
   const double* numbers;
   int64_t at(size_t i) const { return toCount(numbers[i], i); }
   Operand operand(size_t i) const {
     const int64_t type = at(i + 3);
     if (type > 2) throw RuntimeError("NATIVE_FAILURE", "an operand of no data type");
-    return {static_cast<Id>(at(i)), static_cast<size_t>(at(i + 1)), at(i + 2), static_cast<DataType>(type)};
+    return {static_cast<Id>(at(i)), static_cast<size_t>(at(i + 1)), at(i + 2),
+            static_cast<DataType>(type)};
   }
 };
 
@@ -37,7 +42,8 @@ Napi::Value matmul(const Napi::CallbackInfo& info) {
   const Addon* addon = info.Env().GetInstanceData<Addon>();
   const Id device = id(info, 0);
   const Call call{addon->call(device)};
-  addon->device(device)->matmul(static_cast<Id>(call.at(0)), call.at(1) != 0, call.at(2), call.operand(3), call.operand(7), call.operand(11),
+  addon->device(device)->matmul(static_cast<Id>(call.at(0)), call.at(1) != 0, call.at(2),
+                                call.operand(3), call.operand(7), call.operand(11),
                                 call.at(15) != 0 ? Strategy::Dequantize : Strategy::Fused);
   return info.Env().Undefined();
 }
@@ -45,7 +51,8 @@ Napi::Value matmul(const Napi::CallbackInfo& info) {
 // device, N, K; the rest in the call's numbers, whose weight is the buffer of a dense one
 Napi::Value matmulDense(const Napi::CallbackInfo& info) {
   const Call call{info.Env().GetInstanceData<Addon>()->call(id(info, 0))};
-  deviceOf(info)->matmulDense(static_cast<Id>(call.at(0)), count(info, 1), count(info, 2), call.at(1) != 0, call.at(2), call.operand(3), call.operand(7));
+  deviceOf(info)->matmulDense(static_cast<Id>(call.at(0)), count(info, 1), count(info, 2),
+                              call.at(1) != 0, call.at(2), call.operand(3), call.operand(7));
   return info.Env().Undefined();
 }
 
@@ -64,7 +71,9 @@ Napi::Value dequantize(const Napi::CallbackInfo& info) {
 // …, N, K, groupSize, transposed, M, from argument 1 on
 Shape shapeOf(const Napi::CallbackInfo& info) {
   const Shape s{count(info, 1), count(info, 2), count(info, 3), count(info, 5), flag(info, 4)};
-  if (s.N < 1 || s.K < 2 || s.groupSize < 1 || s.M < 1 || s.N > INT32_MAX || s.K > INT32_MAX || s.M > INT32_MAX || s.K % s.groupSize) throw RuntimeError("NATIVE_FAILURE", "a product of no valid shape");
+  if (s.N < 1 || s.K < 2 || s.groupSize < 1 || s.M < 1 || s.N > INT32_MAX || s.K > INT32_MAX ||
+      s.M > INT32_MAX || s.K % s.groupSize)
+    throw RuntimeError("NATIVE_FAILURE", "a product of no valid shape");
   return s;
 }
 
@@ -78,8 +87,10 @@ Napi::Value candidates(const Napi::CallbackInfo& info) {
 
 // device, shape, name → whether there is such a candidate
 Napi::Value useCandidate(const Napi::CallbackInfo& info) {
-  if (info.Length() < 7 || !info[6].IsString()) throw RuntimeError("NATIVE_FAILURE", "argument 6 is no text");
-  return Napi::Boolean::New(info.Env(), deviceOf(info)->useCandidate(shapeOf(info), info[6].As<Napi::String>().Utf8Value()));
+  if (info.Length() < 7 || !info[6].IsString())
+    throw RuntimeError("NATIVE_FAILURE", "argument 6 is no text");
+  return Napi::Boolean::New(info.Env(), deviceOf(info)->useCandidate(
+                                            shapeOf(info), info[6].As<Napi::String>().Utf8Value()));
 }
 
 // device, weight, transposed, M, x type → which kernel a product would use
@@ -90,7 +101,8 @@ Napi::Value choose(const Napi::CallbackInfo& info) {
     result.Set("kernel", "simt-float32");
     return result;
   }
-  const heuristics::Kernel kernel = deviceOf(info)->explain(id(info, 1), flag(info, 2), count(info, 3), type);
+  const heuristics::Kernel kernel =
+      deviceOf(info)->explain(id(info, 1), flag(info, 2), count(info, 3), type);
   if (!kernel.notHopper) {
     const sm90a::Shape& shape = sm90a::kShapes[kernel.hopper.shape];
     result.Set("kernel", "sm90a-wgmma");
@@ -101,7 +113,8 @@ Napi::Value choose(const Napi::CallbackInfo& info) {
     return result;
   }
   const heuristics::Choice choice = kernel.portable;
-  if (choice.tile < 0) throw RuntimeError("NATIVE_FAILURE", "no kernel fits this device's shared memory");
+  if (choice.tile < 0)
+    throw RuntimeError("NATIVE_FAILURE", "no kernel fits this device's shared memory");
   const sm80::TileShape& tile = sm80::kTiles[choice.tile];
   result.Set("kernel", "sm80-mma");
   result.Set("tileFeatures", tile.features);

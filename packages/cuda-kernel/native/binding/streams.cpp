@@ -5,7 +5,9 @@ namespace w4a16::binding {
 namespace {
 
 template <Id (Device::*Make)()>
-Napi::Value make(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), (deviceOf(info).get()->*Make)()); }
+Napi::Value make(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), (deviceOf(info).get()->*Make)());
+}
 
 template <void (Device::*Act)(Id)>
 Napi::Value act(const Napi::CallbackInfo& info) {
@@ -23,7 +25,8 @@ Napi::Value actPlain(const Napi::CallbackInfo& info) {
 Napi::Value elapsed(const Napi::CallbackInfo& info) {
   const auto& device = deviceOf(info);
   float milliseconds;
-  const cudaError_t error = cudaEventElapsedTime(&milliseconds, device->event(id(info, 1)), device->event(id(info, 2)));
+  const cudaError_t error =
+      cudaEventElapsedTime(&milliseconds, device->event(id(info, 1)), device->event(id(info, 2)));
   if (error == cudaErrorNotReady) {
     cudaGetLastError();
     throw RuntimeError("NOT_READY", "the events have not both passed");

@@ -4,11 +4,12 @@
 
 namespace w4a16::binding {
 
-// Waits for a staging block's event, copies its bytes into an ArrayBuffer and resolves with it; of no
-// bytes, resolves with undefined.
+// Waits for a staging block's event, copies its bytes into an ArrayBuffer and resolves with it; of
+// no bytes, resolves with undefined.
 class Wait : public Napi::AsyncWorker {
  public:
-  static Napi::Value start(Napi::Env env, std::shared_ptr<Device> device, std::unique_ptr<StagingBlock> block, size_t bytes, bool hasBytes) {
+  static Napi::Value start(Napi::Env env, std::shared_ptr<Device> device,
+                           std::unique_ptr<StagingBlock> block, size_t bytes, bool hasBytes) {
     auto* worker = new Wait(env, std::move(device), std::move(block), bytes, hasBytes);
     const Napi::Promise promise = worker->deferred_.Promise();
     worker->Queue();
@@ -24,12 +25,21 @@ class Wait : public Napi::AsyncWorker {
       SetError(error.what());
     }
   }
-  void OnOK() override { deferred_.Resolve(buffer_.IsEmpty() ? Env().Undefined() : buffer_.Value()); }
-  void OnError(const Napi::Error& error) override { deferred_.Reject(toError(Env(), code_, error.Message()).Value()); }
+  void OnOK() override {
+    deferred_.Resolve(buffer_.IsEmpty() ? Env().Undefined() : buffer_.Value());
+  }
+  void OnError(const Napi::Error& error) override {
+    deferred_.Reject(toError(Env(), code_, error.Message()).Value());
+  }
 
  private:
-  Wait(Napi::Env env, std::shared_ptr<Device> device, std::unique_ptr<StagingBlock> block, size_t bytes, bool hasBytes)
-      : AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), device_(std::move(device)), block_(std::move(block)), bytes_(bytes) {
+  Wait(Napi::Env env, std::shared_ptr<Device> device, std::unique_ptr<StagingBlock> block,
+       size_t bytes, bool hasBytes)
+      : AsyncWorker(env),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        device_(std::move(device)),
+        block_(std::move(block)),
+        bytes_(bytes) {
     if (!hasBytes) return;
     Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
     into_ = buffer.Data();

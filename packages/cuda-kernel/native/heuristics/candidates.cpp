@@ -8,7 +8,8 @@
 namespace w4a16::heuristics {
 namespace {
 
-// The models are within a third of what was measured; what they call this much slower than the best is not tried.
+// The models are within a third of what was measured; what they call this much slower than the best
+// is not tried.
 constexpr float kPortableMargin = 2.f, kHopperMargin = 1.6f;
 constexpr const char* kTuned = "measured to be the fastest";
 
@@ -20,12 +21,15 @@ std::string portableName(const Choice& choice) {
   return name;
 }
 
-void addPortable(const FusedProblem& p, const Kernel& chosen, int arch, int multiprocessors, std::vector<Candidate>& found) {
+void addPortable(const FusedProblem& p, const Kernel& chosen, int arch, int multiprocessors,
+                 std::vector<Candidate>& found) {
   const int64_t chunks = ceilDiv<int64_t>(p.transposed ? p.N : p.K, 64);
   for (int t = 0; t < sm80::kTileCount; t++) {
     if (!sm80::runsOn(sm80::kTiles[t], groupingOf(p.groupSize, p.K), p.transposed, arch)) continue;
     for (int splits : kSplits) {
-      if (splits > 1 && (splits * sm80::kTiles[t].groups > chunks || !sm80::fitsWorkspace(p, t, splits))) break;
+      if (splits > 1 &&
+          (splits * sm80::kTiles[t].groups > chunks || !sm80::fitsWorkspace(p, t, splits)))
+        break;
       const float us = estimate(p, t, splits, arch, multiprocessors);
       if (us > kPortableMargin * chosen.portable.microseconds) continue;
       Kernel kernel = chosen;
@@ -36,7 +40,8 @@ void addPortable(const FusedProblem& p, const Kernel& chosen, int arch, int mult
   }
 }
 
-void addHopper(const FusedProblem& p, const Kernel& chosen, int multiprocessors, std::vector<Candidate>& found) {
+void addHopper(const FusedProblem& p, const Kernel& chosen, int multiprocessors,
+               std::vector<Candidate>& found) {
   for (int shape = 0; shape < sm90a::kShapeCount; shape++)
     for (int parts = 1; parts <= kHopperMaxParts; parts++) {
       const sm90a::Plan plan = estimated(p, shape, parts, multiprocessors);
@@ -51,12 +56,16 @@ void addHopper(const FusedProblem& p, const Kernel& chosen, int multiprocessors,
 
 }  // namespace
 
-std::string nameOf(const Kernel& kernel) { return kernel.notHopper ? portableName(kernel.portable) : "wgmma " + sm90a::nameOf(kernel.hopper); }
+std::string nameOf(const Kernel& kernel) {
+  return kernel.notHopper ? portableName(kernel.portable) : "wgmma " + sm90a::nameOf(kernel.hopper);
+}
 
-std::vector<Candidate> candidates(const FusedProblem& p, const char* refused, int arch, int multiprocessors, Preference preference) {
+std::vector<Candidate> candidates(const FusedProblem& p, const char* refused, int arch,
+                                  int multiprocessors, Preference preference) {
   std::vector<Candidate> found;
   const Kernel chosen = chooseKernel(p, refused, arch, multiprocessors, preference);
-  if (preference != Preference::Hopper || refused) addPortable(p, chosen, arch, multiprocessors, found);
+  if (preference != Preference::Hopper || refused)
+    addPortable(p, chosen, arch, multiprocessors, found);
   if (!refused) addHopper(p, chosen, multiprocessors, found);
   const std::string first = nameOf(chosen);
   std::sort(found.begin(), found.end(), [&](const Candidate& a, const Candidate& b) {

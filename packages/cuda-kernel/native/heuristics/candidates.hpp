@@ -8,7 +8,8 @@
 namespace w4a16::heuristics {
 
 struct Candidate {
-  std::string name;  // of the kernel, its tile and how the reduction is shared out; unique among a problem's candidates
+  std::string name;  // of the kernel, its tile and how the reduction is shared out; unique among a
+                     // problem's candidates
   Kernel kernel;
   float microseconds;  // the model's estimate
 };
@@ -16,7 +17,9 @@ struct Candidate {
 // The name of the kernel that a product gets.
 std::string nameOf(const Kernel& kernel);
 
-// Arguments as chooseKernel()'s, whose choice comes first; then by the model's estimate, up to a few times the best.
-std::vector<Candidate> candidates(const FusedProblem& problem, const char* refused, int arch, int multiprocessors, Preference preference);
+// Arguments as chooseKernel()'s, whose choice comes first; then by the model's estimate, up to a
+// few times the best.
+std::vector<Candidate> candidates(const FusedProblem& problem, const char* refused, int arch,
+                                  int multiprocessors, Preference preference);
 
 }  // namespace w4a16::heuristics

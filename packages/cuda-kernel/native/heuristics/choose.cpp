@@ -21,8 +21,10 @@ const ArchitectureCost& costOf(int arch) {
 }
 
 constexpr float kFixedUs = 4.f;  // launch, first bytes, last store
-constexpr float kSplitUs = 4.5f;  // a partial tile's way through L2, and the wait for the last of a tile
-constexpr float kSplitBytesPerNs = 45.f;  // of one SM, which writes its part and may have to read all of them
+constexpr float kSplitUs =
+    4.5f;  // a partial tile's way through L2, and the wait for the last of a tile
+constexpr float kSplitBytesPerNs =
+    45.f;  // of one SM, which writes its part and may have to read all of them
 
 }  // namespace
 
@@ -31,14 +33,19 @@ float estimate(const FusedProblem& p, int index, int splits, int arch, int sms) 
   const ArchitectureCost& cost = costOf(arch);
   const TileShape& tile = kTiles[index];
   const int64_t features = p.transposed ? p.K : p.N, reduction = p.transposed ? p.N : p.K;
-  const int64_t ctas = ceilDiv<int64_t>(features, tile.features) * ceilDiv<int64_t>(p.M, tile.tokens) * splits;
+  const int64_t ctas =
+      ceilDiv<int64_t>(features, tile.features) * ceilDiv<int64_t>(p.M, tile.tokens) * splits;
   const int64_t perSm = ceilDiv<int64_t>(ctas, sms), full = perSm / tile.ctasPerSm * tile.ctasPerSm;
   const float cycles = full * kTileCosts[index].together + (perSm - full) * kTileCosts[index].alone;
   // Groups of warps take whole chunks: a short reduction leaves some of them idle.
-  const int64_t chunks = roundUp<int64_t>(ceilDiv<int64_t>(ceilDiv<int64_t>(reduction, 64), splits), tile.groups);
+  const int64_t chunks =
+      roundUp<int64_t>(ceilDiv<int64_t>(ceilDiv<int64_t>(reduction, 64), splits), tile.groups);
   const float busy = chunks * cycles * cost.relativeTensor / (cost.clockGhz * 1000.f);
-  const float memory = (p.N * p.K * 0.54f + p.M * (reduction + features) * 2.f) / (cost.dramBytesPerNs * 1000.f);
-  const float partials = splits > 1 ? kSplitUs + perSm * splits * tile.features * tile.tokens * 4 / (kSplitBytesPerNs * 1000.f) : 0.f;
+  const float memory =
+      (p.N * p.K * 0.54f + p.M * (reduction + features) * 2.f) / (cost.dramBytesPerNs * 1000.f);
+  const float partials = splits > 1 ? kSplitUs + perSm * splits * tile.features * tile.tokens * 4 /
+                                                     (kSplitBytesPerNs * 1000.f)
+                                    : 0.f;
   return kFixedUs + std::max(busy, memory) + partials;
 }
 
@@ -50,7 +57,8 @@ Choice choose(const FusedProblem& p, int arch, int sms) {
     const TileShape& tile = kTiles[t];
     if (!sm80::runsOn(tile, grouping, p.transposed, arch)) continue;
     for (int splits : kSplits) {
-      if (splits > 1 && (splits * tile.groups > chunks || !sm80::fitsWorkspace(p, t, splits))) break;
+      if (splits > 1 && (splits * tile.groups > chunks || !sm80::fitsWorkspace(p, t, splits)))
+        break;
       const float us = estimate(p, t, splits, arch, sms);
       if (best.tile < 0 || us < best.microseconds) best = {t, splits, us};
     }
@@ -60,9 +68,12 @@ Choice choose(const FusedProblem& p, int arch, int sms) {
 
 float floorMicroseconds(const FusedProblem& p, int arch) {
   const ArchitectureCost& cost = costOf(arch);
-  const float weights = p.N * p.K * 0.5f + p.N * (p.K / p.groupSize) * static_cast<float>(layout::kEntryBytes / layout::kEntrySize);
+  const float weights =
+      p.N * p.K * 0.5f +
+      p.N * (p.K / p.groupSize) * static_cast<float>(layout::kEntryBytes / layout::kEntrySize);
   const float bytes = weights + p.M * (p.N + p.K) * 2.f;
-  return std::max(bytes / (cost.dramBytesPerNs * 1000.f), 2.f * p.M * p.N * p.K / (cost.peakTflops * 1e6f));
+  return std::max(bytes / (cost.dramBytesPerNs * 1000.f),
+                  2.f * p.M * p.N * p.K / (cost.peakTflops * 1e6f));
 }
 
 }  // namespace w4a16::heuristics

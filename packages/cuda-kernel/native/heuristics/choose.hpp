@@ -20,8 +20,8 @@ float estimate(const FusedProblem& problem, int tile, int splits, int arch, int 
 // nothing else, so a problem gets the same kernel, and the same bits, on every call.
 Choice choose(const FusedProblem& problem, int arch, int sms);
 
-// What no kernel can beat: every operand read or written once at the card's memory rate, or the arithmetic at its
-// tensor peak, whichever takes longer. Microseconds.
+// What no kernel can beat: every operand read or written once at the card's memory rate, or the
+// arithmetic at its tensor peak, whichever takes longer. Microseconds.
 float floorMicroseconds(const FusedProblem& problem, int arch);
 
 }  // namespace w4a16::heuristics

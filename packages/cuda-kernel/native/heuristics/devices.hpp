@@ -9,14 +9,14 @@ struct ArchitectureCost {
   float relativeTensor;  // cycles of a tile over those on an H100: `mma.sync` per SM and clock
   float clockGhz;        // sustained
   float dramBytesPerNs;  // whole card
-  float peakTflops;      // 16-bit products, float32 sums, the card's fastest way: for the floor only
+  float peakTflops;  // 16-bit products, float32 sums, the card's fastest way: for the floor only
 };
 
 constexpr ArchitectureCost kArchitectures[] = {
-    {800, 1.1f, 1.41f, 1500.f, 312.f},  // A100
-    {860, 2.1f, 1.70f, 690.f, 155.f},   // A6000, A40, 3090
-    {890, 2.1f, 2.30f, 860.f, 165.f},   // L40, 4090
-    {900, 1.0f, 1.75f, 3000.f, 800.f},  // H100
+    {800, 1.1f, 1.41f, 1500.f, 312.f},   // A100
+    {860, 2.1f, 1.70f, 690.f, 155.f},    // A6000, A40, 3090
+    {890, 2.1f, 2.30f, 860.f, 165.f},    // L40, 4090
+    {900, 1.0f, 1.75f, 3000.f, 800.f},   // H100
     {1200, 2.1f, 2.30f, 1600.f, 210.f},  // RTX PRO 6000, 5090
 };
 
@@ -26,7 +26,8 @@ struct TileCost {
   float together, alone;
 };
 constexpr TileCost kTileCosts[] = {
-    {140, 140}, {146, 146}, {200, 200}, {335, 335}, {470, 470}, {740, 740}, {1300, 1300}, {1250, 1600}, {500, 500}, {2100, 2100},
+    {140, 140}, {146, 146},   {200, 200},   {335, 335}, {470, 470},
+    {740, 740}, {1300, 1300}, {1250, 1600}, {500, 500}, {2100, 2100},
 };
 
 }  // namespace w4a16::heuristics

@@ -5,7 +5,8 @@
 namespace w4a16::heuristics {
 
 bool fitsWorkspace(const sm90a::Plan& plan) {
-  return sm90a::workspaceBytes(plan) <= sm80::kWorkspaceBytes && sm90a::counterCount(plan) <= sm80::kWorkspaceCounters;
+  return sm90a::workspaceBytes(plan) <= sm80::kWorkspaceBytes &&
+         sm90a::counterCount(plan) <= sm80::kWorkspaceCounters;
 }
 
 const char* withoutHopper(int major, int minor, Preference preference) {
@@ -14,13 +15,15 @@ const char* withoutHopper(int major, int minor, Preference preference) {
   return sm90a::built() ? nullptr : "this build has no kernels for sm_90a";
 }
 
-Kernel chooseKernel(const FusedProblem& p, const char* refused, int arch, int multiprocessors, Preference preference) {
+Kernel chooseKernel(const FusedProblem& p, const char* refused, int arch, int multiprocessors,
+                    Preference preference) {
   Kernel kernel{choose(p, arch, multiprocessors), {}, refused};
   if (refused) return kernel;
   kernel.hopper = chooseHopper(p, multiprocessors);
   if (!fitsWorkspace(kernel.hopper)) {
     kernel.notHopper = "the plan's partial sums do not fit the workspace";
-  } else if (preference != Preference::Hopper && kernel.portable.tile >= 0 && kernel.portable.microseconds < kernel.hopper.microseconds) {
+  } else if (preference != Preference::Hopper && kernel.portable.tile >= 0 &&
+             kernel.portable.microseconds < kernel.hopper.microseconds) {
     kernel.notHopper = "the portable kernel is expected to be faster";
   }
   return kernel;

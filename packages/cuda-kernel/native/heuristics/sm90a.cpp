@@ -19,14 +19,19 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
   const float chunks = static_cast<float>(ceilDiv<int64_t>(reduction, 64));
   float us;
   if (s.family == Family::Pair) {
-    const int64_t tiles = ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens), atOnce = multiprocessors * s.perSM / 2;
-    const float waves = s.tokens <= kHopperLoadingTokens ? std::max(1.f / s.perSM, static_cast<float>(tiles) / atOnce) : static_cast<float>(ceilDiv(tiles, atOnce));
+    const int64_t tiles =
+                      ceilDiv<int64_t>(features, s.features()) * ceilDiv<int64_t>(p.M, s.tokens),
+                  atOnce = multiprocessors * s.perSM / 2;
+    const float waves = s.tokens <= kHopperLoadingTokens
+                            ? std::max(1.f / s.perSM, static_cast<float>(tiles) / atOnce)
+                            : static_cast<float>(ceilDiv(tiles, atOnce));
     us = waves * (chunks / 2 * cost.chunkNs / 1000 + cost.tileUs);
   } else {
     const sm90a::Schedule& d = plan.schedule;
     const float tileUs = chunks * cost.chunkNs / 1000 + cost.tileUs;
     us = static_cast<float>(ceilDiv(d.direct, d.ctas)) * tileUs;
-    if (d.parts > 1) us += static_cast<float>(d.firstPart) / d.stages * tileUs + kHopperPartUs * d.parts;
+    if (d.parts > 1)
+      us += static_cast<float>(d.firstPart) / d.stages * tileUs + kHopperPartUs * d.parts;
   }
   const float bytes = 0.54f * p.N * p.K + 2.f * p.M * (reduction + features);
   plan.microseconds = kHopperStartUs + std::max(us, bytes / kHopperBytesPerUs);
@@ -36,17 +41,22 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
 namespace {
 
 // Where loading is the limit, parts of tiles load no faster.
-int maxParts(const sm90a::Shape& s) { return s.family == Family::Whole && s.tokens > kHopperLoadingTokens ? kHopperMaxParts : 1; }
+int maxParts(const sm90a::Shape& s) {
+  return s.family == Family::Whole && s.tokens > kHopperLoadingTokens ? kHopperMaxParts : 1;
+}
 
 // The cheapest plan of any shape but `except`.
 Plan cheapest(const FusedProblem& p, int multiprocessors, int except) {
   Plan best{};
   for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
-    const bool padding = kShapes[shape].tokens > kHopperLoadingTokens && kShapes[shape].tokens >= 2 * p.M;  // mostly
+    const bool padding =
+        kShapes[shape].tokens > kHopperLoadingTokens && kShapes[shape].tokens >= 2 * p.M;  // mostly
     if (shape == except || padding) continue;
     for (int parts = 1; parts <= maxParts(kShapes[shape]); parts++) {
       const Plan plan = estimated(p, shape, parts, multiprocessors);
-      if (plan.schedule.parts == parts && (best.microseconds == 0.f || plan.microseconds < best.microseconds)) best = plan;
+      if (plan.schedule.parts == parts &&
+          (best.microseconds == 0.f || plan.microseconds < best.microseconds))
+        best = plan;
     }
   }
   return best;
@@ -60,12 +70,16 @@ std::string withEstimate(const Plan& plan) {
 
 }  // namespace
 
-Plan chooseHopper(const FusedProblem& p, int multiprocessors) { return cheapest(p, multiprocessors, -1); }
+Plan chooseHopper(const FusedProblem& p, int multiprocessors) {
+  return cheapest(p, multiprocessors, -1);
+}
 
 std::string explainHopper(const FusedProblem& p, int multiprocessors) {
-  if (const char* reason = sm90a::unsupported(p)) return std::string("not a Hopper kernel: ") + reason;
+  if (const char* reason = sm90a::unsupported(p))
+    return std::string("not a Hopper kernel: ") + reason;
   const Plan best = chooseHopper(p, multiprocessors);
-  return withEstimate(best) + ", the cheapest by the model; next " + withEstimate(cheapest(p, multiprocessors, best.shape));
+  return withEstimate(best) + ", the cheapest by the model; next " +
+         withEstimate(cheapest(p, multiprocessors, best.shape));
 }
 
 }  // namespace w4a16::heuristics

@@ -7,12 +7,13 @@ namespace w4a16::heuristics {
 // A plan of one shape with the model's estimate. `parts` as in sm90a::makePlan().
 sm90a::Plan estimated(const FusedProblem& problem, int shape, int parts, int multiprocessors);
 
-// The cheapest plan. Depends on nothing but the problem and the device's size, so a problem gets the
-// same kernel, and the same bits, on every call. The problem is one that sm90a::unsupported() lets pass.
+// The cheapest plan. Depends on nothing but the problem and the device's size, so a problem gets
+// the same kernel, and the same bits, on every call. The problem is one that sm90a::unsupported()
+// lets pass.
 sm90a::Plan chooseHopper(const FusedProblem& problem, int multiprocessors);
 
-// What a product of this problem would run and why, in a sentence: the kernel and the model's estimates of it and of the
-// best other shape, or why the Hopper kernels do not take the problem.
+// What a product of this problem would run and why, in a sentence: the kernel and the model's
+// estimates of it and of the best other shape, or why the Hopper kernels do not take the problem.
 std::string explainHopper(const FusedProblem& problem, int multiprocessors);
 
 }  // namespace w4a16::heuristics

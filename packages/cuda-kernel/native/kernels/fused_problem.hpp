@@ -5,7 +5,9 @@
 namespace w4a16 {
 
 enum class DataType : int { Float16 = 0, BFloat16 = 1, Float32 = 2 };
-constexpr int dataTypeBytes(DataType t) { return t == DataType::Float32 ? 4 : 2; }
+constexpr int dataTypeBytes(DataType t) {
+  return t == DataType::Float32 ? 4 : 2;
+}
 
 // How groups lie against the 64 × 64 super-tiles; decides how parameters are fetched.
 enum class Grouping : int {
@@ -22,24 +24,25 @@ constexpr Grouping groupingOf(int64_t groupSize, int64_t k) {
 // out[m, f] = Σ_r x[m, r] · A[f, r] + bias[f], with A = W (forward: features N,
 // reduction K) or Wᵀ (transposed: features K, reduction N).
 struct FusedProblem {
-  const uint8_t* packed;   // layout/quads.hpp
-  const uint8_t* params;   // layout/params.hpp, of the activation dtype
-  const void* x;           // [M, reduction], rows xStride elements apart
-  void* out;               // [M, features], rows outStride elements apart
-  const void* bias;        // [features] or null
+  const uint8_t* packed;  // layout/quads.hpp
+  const uint8_t* params;  // layout/params.hpp, of the activation dtype
+  const void* x;          // [M, reduction], rows xStride elements apart
+  void* out;              // [M, features], rows outStride elements apart
+  const void* bias;       // [features] or null
   int64_t xStride, outStride;
   int64_t M, N, K, groupSize;
   DataType xType, outType, biasType;
   bool transposed;
-  float outScale = 1.f;    // multiplies the sum before the bias: a power of two taken out of float16 scales
+  float outScale =
+      1.f;  // multiplies the sum before the bias: a power of two taken out of float16 scales
 };
 
 // One kernel's share of the choice (heuristics/) and its scratch memory.
 struct FusedPlan {
-  int tile;                // index into kTiles
-  int splits;              // CTAs that share one output tile's reduction
-  float* workspace;        // splits > 1: partial tiles, planWorkspaceBytes()
-  uint32_t* counters;      // splits > 1: one a tile, zero between launches
+  int tile;            // index into kTiles
+  int splits;          // CTAs that share one output tile's reduction
+  float* workspace;    // splits > 1: partial tiles, planWorkspaceBytes()
+  uint32_t* counters;  // splits > 1: one a tile, zero between launches
 };
 
 }  // namespace w4a16

@@ -12,14 +12,14 @@
 using namespace w4a16::layout;
 
 static int failures = 0;
-#define EXPECT(condition, ...)              \
-  do {                                      \
-    if (!(condition)) {                     \
-      failures++;                           \
+#define EXPECT(condition, ...)                \
+  do {                                        \
+    if (!(condition)) {                       \
+      failures++;                             \
       std::printf("FAILED %s: ", #condition); \
-      std::printf(__VA_ARGS__);             \
-      std::printf("\n");                    \
-    }                                       \
+      std::printf(__VA_ARGS__);               \
+      std::printf("\n");                      \
+    }                                         \
   } while (0)
 
 struct Weight {
@@ -37,7 +37,9 @@ struct Weight {
         std::memcpy(&packed[extent.quadOffset(n0, k0)], &quad, 2);
       }
   }
-  uint32_t code(int64_t n, int64_t k) const { return interchangeCode(interchange.data(), n, k, N, K, isSigned); }
+  uint32_t code(int64_t n, int64_t k) const {
+    return interchangeCode(interchange.data(), n, k, N, K, isSigned);
+  }
 };
 
 // What lane `lane` receives from ldmatrix of the block at (n, k).
@@ -62,11 +64,13 @@ static void testFragments(const Weight& w) {
           const uint32_t word = ldmatrix(w, n, k, lane, trans);
           for (int reg = 0; reg < 4; reg++)
             for (int half = 0; half < 2; half++) {
-              // PTX, m16n8k16 A: rows lane/4 (+8 in a1, a3), columns 2·(lane%4) + half (+8 in a2, a3)
+              // PTX, m16n8k16 A: rows lane/4 (+8 in a1, a3), columns 2·(lane%4) + half (+8 in a2,
+              // a3)
               const int row = lane / 4 + (reg & 1) * 8, col = lane % 4 * 2 + half + (reg >> 1) * 8;
               const uint32_t want = trans ? w.code(n + col, k + row) : w.code(n + row, k + col);
               const uint32_t got = word >> (fragmentNibble(reg, trans) * 4 + half * 16) & 15u;
-              EXPECT(got == want, "n %d k %d lane %d trans %d reg %d", (int)n, (int)k, lane, trans, reg);
+              EXPECT(got == want, "n %d k %d lane %d trans %d reg %d", (int)n, (int)k, lane, trans,
+                     reg);
             }
         }
 }
@@ -92,19 +96,28 @@ static void testParams() {
     seen[entryMidpoint(n)]++;
   }
   for (int s : seen) EXPECT(s == 1, "an entry byte is used %d times", s);
-  const struct { float z; int m; } cases[] = {{0, 0}, {7.4f, 7}, {7.6f, 8}, {-0.4f, 0}, {-20, -20},
-                                              {63, 63}, {100, 95}, {-32, -32}, {-1000, -32}, {1e30f, 95}};
+  const struct {
+    float z;
+    int m;
+  } cases[] = {{0, 0},   {7.4f, 7}, {7.6f, 8},  {-0.4f, 0},   {-20, -20},
+               {63, 63}, {100, 95}, {-32, -32}, {-1000, -32}, {1e30f, 95}};
   for (const auto& c : cases)
     EXPECT(midpoint(midpointByte(c.z)) == c.m, "z %g gives %g", c.z, midpoint(midpointByte(c.z)));
   EXPECT(midpoint(midpointByte(0.f / -1.f * __builtin_nanf(""))) == 0, "NaN");
   for (float z = -32; z <= 95; z += 0.37f)
-    EXPECT(offsetC(2.f, z, midpointByte(z)) <= 1.0001f && offsetC(2.f, z, midpointByte(z)) >= -1.0001f, "z %g", z);
+    EXPECT(
+        offsetC(2.f, z, midpointByte(z)) <= 1.0001f && offsetC(2.f, z, midpointByte(z)) >= -1.0001f,
+        "z %g", z);
   const ParamTable table(72, 4160, 4160);
   EXPECT(table.rows == 1 && table.entriesPerRow == 8 && table.bytes() == 640, "table of one group");
 }
 
 int main() {
-  const struct { int64_t n, k; bool s; } shapes[] = {{64, 64, false}, {128, 192, true}, {1, 2, false}, {72, 130, true}, {200, 66, false}};
+  const struct {
+    int64_t n, k;
+    bool s;
+  } shapes[] = {
+      {64, 64, false}, {128, 192, true}, {1, 2, false}, {72, 130, true}, {200, 66, false}};
   for (const auto& shape : shapes) {
     const Weight w(shape.n, shape.k, shape.s);
     testPlaces(w);

@@ -24,8 +24,8 @@
 //
 //   row      one a group; ⌈K/G⌉ rows of ⌈N/64⌉·4 entries
 //   entry    16 consecutive n of one group, 80 bytes:
-//              byte  0: for t = 0..3, 16 bytes: s(2t) s(2t+1) c(2t) c(2t+1) s(2t+8) s(2t+9) c(2t+8) c(2t+9)
-//              byte 64: for t = 0..3,  4 bytes: m(2t) m(2t+1) m(2t+8) m(2t+9)
+//              byte  0: for t = 0..3, 16 bytes: s(2t) s(2t+1) c(2t) c(2t+1) s(2t+8) s(2t+9) c(2t+8)
+//              c(2t+9) byte 64: for t = 0..3,  4 bytes: m(2t) m(2t+1) m(2t+8) m(2t+9)
 //
 // Lane c = lane % 4 of a fragment holds the reduction indices 2c, 2c+1, 2c+8, 2c+9: in
 // the transposed product (reduction n) its parameters are one 16-byte and one 4-byte
@@ -41,12 +41,13 @@
 
 namespace w4a16::layout {
 
-constexpr int kEntrySize = 16;          // n per entry
+constexpr int kEntrySize = 16;  // n per entry
 constexpr int kEntryBytes = 80;
-constexpr int kEntryMidpoints = 64;     // byte offset of the m bytes
-constexpr int kMidpointBias = 32;       // m = μ + 32
+constexpr int kEntryMidpoints = 64;  // byte offset of the m bytes
+constexpr int kMidpointBias = 32;    // m = μ + 32
 constexpr int kMidpointMax = 127;
-constexpr int kScaleExponent = 6;       // 2⁶ · 111, the largest |q − z| near its range, is far from 65504
+constexpr int kScaleExponent =
+    6;  // 2⁶ · 111, the largest |q − z| near its range, is far from 65504
 
 struct ParamTable {
   int64_t entriesPerRow;
@@ -60,7 +61,9 @@ struct ParamTable {
 
   W4A16_HOST_DEVICE constexpr int64_t rowBytes() const { return entriesPerRow * kEntryBytes; }
   W4A16_HOST_DEVICE constexpr int64_t bytes() const { return rows * rowBytes(); }
-  W4A16_HOST_DEVICE constexpr int64_t plainBytes() const { return rows * entriesPerRow * kEntrySize * 8; }
+  W4A16_HOST_DEVICE constexpr int64_t plainBytes() const {
+    return rows * entriesPerRow * kEntrySize * 8;
+  }
   W4A16_HOST_DEVICE constexpr int64_t plainOffset(int64_t row, int64_t n) const {
     return (row * entriesPerRow * kEntrySize + n) * 8;
   }
@@ -70,15 +73,20 @@ struct ParamTable {
 };
 
 // Which t of an entry holds n.
-W4A16_HOST_DEVICE constexpr int entryLane(int64_t n) { return static_cast<int>((n & 7) >> 1); }
+W4A16_HOST_DEVICE constexpr int entryLane(int64_t n) {
+  return static_cast<int>((n & 7) >> 1);
+}
 
 // Byte offsets inside an entry of the scale, the offset c and the byte m of n.
 W4A16_HOST_DEVICE constexpr int entryScale(int64_t n) {
   return entryLane(n) * 16 + static_cast<int>((n >> 3) & 1) * 8 + static_cast<int>(n & 1) * 2;
 }
-W4A16_HOST_DEVICE constexpr int entryOffsetC(int64_t n) { return entryScale(n) + 4; }
+W4A16_HOST_DEVICE constexpr int entryOffsetC(int64_t n) {
+  return entryScale(n) + 4;
+}
 W4A16_HOST_DEVICE constexpr int entryMidpoint(int64_t n) {
-  return kEntryMidpoints + entryLane(n) * 4 + static_cast<int>((n >> 3) & 1) * 2 + static_cast<int>(n & 1);
+  return kEntryMidpoints + entryLane(n) * 4 + static_cast<int>((n >> 3) & 1) * 2 +
+         static_cast<int>(n & 1);
 }
 
 // The byte m of a zero point z of unsigned codes. NaN gives μ = 0.
@@ -87,7 +95,9 @@ W4A16_HOST_DEVICE int midpointByte(float z) {
   if (!(m >= 0.f)) return z < 0.f ? 0 : kMidpointBias;
   return m >= kMidpointMax ? kMidpointMax : static_cast<int>(m);
 }
-W4A16_HOST_DEVICE float midpoint(int byte) { return static_cast<float>(byte - kMidpointBias); }
+W4A16_HOST_DEVICE float midpoint(int byte) {
+  return static_cast<float>(byte - kMidpointBias);
+}
 
 // c before it is rounded. A zero difference stays zero whatever the scale.
 W4A16_HOST_DEVICE float offsetC(float scale, float z, int byte) {

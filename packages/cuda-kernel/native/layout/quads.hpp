@@ -76,16 +76,16 @@ W4A16_HOST_DEVICE constexpr int64_t interchangeOffset(int64_t n, int64_t k, int6
 }
 
 // The code (n, k) as stored: unsigned. Outside the weight: 0.
-W4A16_HOST_DEVICE constexpr uint32_t interchangeCode(const uint8_t* bytes, int64_t n, int64_t k, int64_t N, int64_t K,
-                                           bool isSigned) {
+W4A16_HOST_DEVICE constexpr uint32_t interchangeCode(const uint8_t* bytes, int64_t n, int64_t k,
+                                                     int64_t N, int64_t K, bool isSigned) {
   if (n >= N || k >= K) return 0;
   const uint32_t code = (bytes[interchangeOffset(n, k, N)] >> ((k & 1) * 4)) & 15u;
   return isSigned ? code ^ 8u : code;
 }
 
 // The quad at (n, k), where n and k have bit 3 clear, from interchange bytes.
-W4A16_HOST_DEVICE constexpr uint16_t makeQuad(const uint8_t* bytes, int64_t n, int64_t k, int64_t N, int64_t K,
-                                    bool isSigned) {
+W4A16_HOST_DEVICE constexpr uint16_t makeQuad(const uint8_t* bytes, int64_t n, int64_t k, int64_t N,
+                                              int64_t K, bool isSigned) {
   return static_cast<uint16_t>(interchangeCode(bytes, n, k, N, K, isSigned) |
                                interchangeCode(bytes, n, k + 8, N, K, isSigned) << 4 |
                                interchangeCode(bytes, n + 8, k, N, K, isSigned) << 8 |

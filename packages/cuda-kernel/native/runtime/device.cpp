@@ -9,19 +9,25 @@
 
 namespace w4a16 {
 
-Device::Device(int ordinal, heuristics::Preference preference) : ordinal_(ordinal), preference_(preference) {
+Device::Device(int ordinal, heuristics::Preference preference)
+    : ordinal_(ordinal), preference_(preference) {
   check(cudaSetDevice(ordinal), "selecting the device");
   check(cudaGetDeviceProperties(&properties_, ordinal), "reading the device's properties");
   if (properties_.major < 8)
-    throw RuntimeError("UNSUPPORTED_DEVICE", std::string(properties_.name) + " has compute capability " + std::to_string(properties_.major) + "." + std::to_string(properties_.minor));
+    throw RuntimeError("UNSUPPORTED_DEVICE", std::string(properties_.name) +
+                                                 " has compute capability " +
+                                                 std::to_string(properties_.major) + "." +
+                                                 std::to_string(properties_.minor));
   check(sm80::compiledArch(&arch_), "loading the kernels");
   withoutHopper_ = heuristics::withoutHopper(properties_.major, properties_.minor, preference);
-  if (withoutHopper_ && preference == heuristics::Preference::Hopper) throw RuntimeError("NO_HOPPER", withoutHopper_);
+  if (withoutHopper_ && preference == heuristics::Preference::Hopper)
+    throw RuntimeError("NO_HOPPER", withoutHopper_);
   // Freed memory stays in the pool: an output a call would otherwise cost a trip to the driver.
   cudaMemPool_t pool;
   check(cudaDeviceGetDefaultMemPool(&pool, ordinal), "finding the memory pool");
   uint64_t threshold = UINT64_MAX;
-  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold), "setting up the memory pool");
+  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold),
+        "setting up the memory pool");
   Stream main;
   check(cudaStreamCreateWithFlags(&main.handle, cudaStreamNonBlocking), "creating a stream");
   streams_[0] = main;
@@ -35,13 +41,15 @@ void Device::activate() const {
 
 Device::Buffer& Device::buffer(Id id) {
   const auto found = buffers_.find(id);
-  if (found == buffers_.end()) throw RuntimeError("NATIVE_FAILURE", "there is no buffer " + std::to_string(id));
+  if (found == buffers_.end())
+    throw RuntimeError("NATIVE_FAILURE", "there is no buffer " + std::to_string(id));
   return found->second;
 }
 
 Weight& Device::weight(Id id) {
   const auto found = weights_.find(id);
-  if (found == weights_.end()) throw RuntimeError("NATIVE_FAILURE", "there is no weight " + std::to_string(id));
+  if (found == weights_.end())
+    throw RuntimeError("NATIVE_FAILURE", "there is no weight " + std::to_string(id));
   return found->second;
 }
 
@@ -49,7 +57,8 @@ Id Device::allocate(size_t bytes, bool zero) {
   activate();
   if (capturing_) throw RuntimeError("CAPTURING", "allocating a tensor");
   Buffer made{nullptr, bytes};
-  check(cudaMallocAsync(&made.data, bytes ? bytes : 1, current().handle), "allocating device memory");
+  check(cudaMallocAsync(&made.data, bytes ? bytes : 1, current().handle),
+        "allocating device memory");
   if (zero && bytes) {
     const cudaError_t error = cudaMemsetAsync(made.data, 0, bytes, current().handle);
     if (error != cudaSuccess) {
@@ -89,16 +98,20 @@ void Device::upload(const Region& region, const void* data) {
   activate();
   const Buffer& target = buffer(region.buffer);
   if (region.bytes() == 0) return;
-  if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > target.bytes) throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
+  if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > target.bytes)
+    throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
   // In pieces: page-locked memory is dear, and the first piece's copy overlaps filling the second.
   constexpr size_t kPiece = 8 << 20;
   const size_t rowsAtOnce = region.rowBytes >= kPiece ? 1 : kPiece / region.rowBytes;
   for (size_t row = 0; row < region.rows; row += rowsAtOnce) {
     const size_t rows = std::min(rowsAtOnce, region.rows - row);
     std::unique_ptr<StagingBlock> block = staging_.acquire(rows * region.rowBytes);
-    std::memcpy(block->data, static_cast<const char*>(data) + row * region.rowBytes, rows * region.rowBytes);
-    check(cudaMemcpy2DAsync(static_cast<char*>(target.data) + region.offset + row * region.stride, region.stride, block->data, region.rowBytes,
-                            region.rowBytes, rows, cudaMemcpyHostToDevice, current().handle), "copying to the device");
+    std::memcpy(block->data, static_cast<const char*>(data) + row * region.rowBytes,
+                rows * region.rowBytes);
+    check(cudaMemcpy2DAsync(static_cast<char*>(target.data) + region.offset + row * region.stride,
+                            region.stride, block->data, region.rowBytes, region.rowBytes, rows,
+                            cudaMemcpyHostToDevice, current().handle),
+          "copying to the device");
     check(cudaEventRecord(block->done, current().handle), "recording an event");
     staging_.giveBack(std::move(block));
   }
@@ -110,9 +123,12 @@ std::unique_ptr<StagingBlock> Device::startDownload(const Region& region) {
   const Buffer& source = buffer(region.buffer);
   std::unique_ptr<StagingBlock> block = staging_.acquire(region.bytes());
   if (region.bytes() > 0) {
-    if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > source.bytes) throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
-    check(cudaMemcpy2DAsync(block->data, region.rowBytes, static_cast<char*>(source.data) + region.offset, region.stride, region.rowBytes, region.rows,
-                            cudaMemcpyDeviceToHost, current().handle), "copying from the device");
+    if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > source.bytes)
+      throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
+    check(cudaMemcpy2DAsync(block->data, region.rowBytes,
+                            static_cast<char*>(source.data) + region.offset, region.stride,
+                            region.rowBytes, region.rows, cudaMemcpyDeviceToHost, current().handle),
+          "copying from the device");
   }
   check(cudaEventRecord(block->done, current().handle), "recording an event");
   return block;
@@ -139,7 +155,8 @@ std::unique_ptr<StagingBlock> Device::fence() {
 
 void Device::synchronize() {
   activate();
-  for (auto& [id, stream] : streams_) check(cudaStreamSynchronize(stream.handle), "waiting for the device");
+  for (auto& [id, stream] : streams_)
+    check(cudaStreamSynchronize(stream.handle), "waiting for the device");
 }
 
 void Device::memoryInfo(size_t* free, size_t* total) const {

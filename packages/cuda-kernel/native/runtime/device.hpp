@@ -34,12 +34,16 @@ struct Operand {
 struct Shape {
   int64_t N, K, groupSize, M;
   bool transposed;
-  bool operator==(const Shape& o) const { return N == o.N && K == o.K && groupSize == o.groupSize && M == o.M && transposed == o.transposed; }
+  bool operator==(const Shape& o) const {
+    return N == o.N && K == o.K && groupSize == o.groupSize && M == o.M &&
+           transposed == o.transposed;
+  }
 };
 
 enum class Strategy { Fused, Dequantize };
 
-// A stream's scratch memory: room for the partial sums of either fused kernel, and for what cuBLAS asks for on Hopper.
+// A stream's scratch memory: room for the partial sums of either fused kernel, and for what cuBLAS
+// asks for on Hopper.
 constexpr size_t kScratchBytes = 32 << 20;
 
 class Dense;
@@ -60,21 +64,26 @@ class Device {
   std::unique_ptr<StagingBlock> startDownload(const Region& region);
   void finishDownload(std::unique_ptr<StagingBlock> block, void* into, size_t bytes);
 
-  Id loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, DataType kept, const uint8_t* codes, const float* scales, const float* zeros);
+  Id loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, DataType kept,
+                const uint8_t* codes, const float* scales, const float* zeros);
   void freeWeight(Id weight);
-  void matmul(Id weight, bool transposed, int64_t M, const Operand& x, const Operand& out, const Operand& bias, Strategy strategy);
-  // The product of a dense weight [N, K] in a buffer, of the type of x, through cuBLAS. As Dense::multiply().
-  void matmulDense(Id weight, int64_t N, int64_t K, bool transposed, int64_t M, const Operand& x, const Operand& out);
+  void matmul(Id weight, bool transposed, int64_t M, const Operand& x, const Operand& out,
+              const Operand& bias, Strategy strategy);
+  // The product of a dense weight [N, K] in a buffer, of the type of x, through cuBLAS. As
+  // Dense::multiply().
+  void matmulDense(Id weight, int64_t N, int64_t K, bool transposed, int64_t M, const Operand& x,
+                   const Operand& out);
   // Throws RuntimeError "NO_CUBLAS" where there are no dense products.
   void requireDense();
   // The dense values the 16-bit kernels multiply by, [N, K], into a buffer.
   void dequantize(Id weight, DataType type, Id buffer);
   // Which kernel a product of M contiguous rows of a 16-bit type would use.
   heuristics::Kernel explain(Id weight, bool transposed, int64_t M, DataType xType);
-  // The kernels that could compute products of a shape, 16-bit activations and contiguous rows; what they would use first.
+  // The kernels that could compute products of a shape, 16-bit activations and contiguous rows;
+  // what they would use first.
   std::vector<heuristics::Candidate> candidates(const Shape& shape);
-  // Products of the shape use the candidate of that name from now on, wherever it takes them; with no name, what the models
-  // choose. False where there is none of that name.
+  // Products of the shape use the candidate of that name from now on, wherever it takes them; with
+  // no name, what the models choose. False where there is none of that name.
   bool useCandidate(const Shape& shape, const std::string& name);
   // Why no product gets a Hopper kernel; null if some do.
   const char* withoutHopper() const { return withoutHopper_; }
@@ -109,10 +118,14 @@ class Device {
   const cudaDeviceProp& properties() const { return properties_; }
 
  private:
-  struct Buffer { void* data; size_t bytes; };
+  struct Buffer {
+    void* data;
+    size_t bytes;
+  };
   struct Stream {
     cudaStream_t handle = nullptr;
-    float* workspace = nullptr;    // of any kernel: kScratchBytes and sm80::kWorkspaceCounters, made on first use
+    float* workspace =
+        nullptr;  // of any kernel: kScratchBytes and sm80::kWorkspaceCounters, made on first use
     uint32_t* counters = nullptr;  // behind the workspace
   };
   struct Graph {
@@ -144,7 +157,8 @@ class Device {
   std::unordered_map<Id, Weight> weights_;
   std::unordered_map<Id, cudaEvent_t> events_;
   std::unordered_map<Id, Graph> graphs_;
-  std::unordered_map<uint64_t, heuristics::Kernel> choices_[2];  // of problems that Hopper kernels take, and of others
+  std::unordered_map<uint64_t, heuristics::Kernel>
+      choices_[2];  // of problems that Hopper kernels take, and of others
   std::vector<std::pair<Shape, heuristics::Kernel>> tuned_;
   std::unique_ptr<Dense> dense_;
   std::unique_ptr<Graph> capturing_;

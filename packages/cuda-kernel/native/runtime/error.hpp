@@ -9,7 +9,8 @@ namespace w4a16 {
 
 class RuntimeError : public std::runtime_error {
  public:
-  RuntimeError(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
+  RuntimeError(std::string code, const std::string& message)
+      : std::runtime_error(message), code_(std::move(code)) {}
   const std::string& code() const { return code_; }
 
  private:

@@ -10,10 +10,12 @@
 
 namespace w4a16 {
 
-Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, DataType kept, const uint8_t* codes, const float* scales, const float* zeros) {
+Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, DataType kept,
+                      const uint8_t* codes, const float* scales, const float* zeros) {
   const layout::PackedExtent extent(N, K);
   const layout::ParamTable table(N, K, groupSize);
-  const size_t codeBytes = static_cast<size_t>(N * K / 2), paramBytes = static_cast<size_t>(table.rows * N) * 4;
+  const size_t codeBytes = static_cast<size_t>(N * K / 2),
+               paramBytes = static_cast<size_t>(table.rows * N) * 4;
   // The operands as they come are device buffers for a moment only.
   Id raw[3] = {0, 0, 0};
   Id packed = 0, plain = 0;
@@ -24,7 +26,9 @@ Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, Da
       raw[i] = allocate(bytes, false);
       const size_t row = std::min<size_t>(bytes, 1 << 20), rows = bytes / row;
       upload({raw[i], 0, rows, row, row}, sources[i]);
-      if (bytes % row) upload({raw[i], rows * row, 1, bytes % row, bytes % row}, static_cast<const char*>(sources[i]) + rows * row);
+      if (bytes % row)
+        upload({raw[i], rows * row, 1, bytes % row, bytes % row},
+               static_cast<const char*>(sources[i]) + rows * row);
     }
     packed = allocate(extent.bytes(), false);
     plain = allocate(table.plainBytes(), false);
@@ -35,8 +39,13 @@ Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, Da
     made.plain = static_cast<float*>(buffer(plain).data);
     made.outScale = float16OutScale(scales, static_cast<size_t>(table.rows * N));
     made.bytes = extent.bytes() + table.plainBytes();
-    check(launchRepack(static_cast<const uint8_t*>(buffer(raw[0]).data), made.packed, N, K, isSigned, stream), "repacking a weight");
-    check(launchPlainParams(static_cast<const float*>(buffer(raw[1]).data), static_cast<const float*>(buffer(raw[2]).data), made.plain, kept, N, K, groupSize, isSigned, stream), "building a parameter table");
+    check(launchRepack(static_cast<const uint8_t*>(buffer(raw[0]).data), made.packed, N, K,
+                       isSigned, stream),
+          "repacking a weight");
+    check(launchPlainParams(static_cast<const float*>(buffer(raw[1]).data),
+                            static_cast<const float*>(buffer(raw[2]).data), made.plain, kept, N, K,
+                            groupSize, isSigned, stream),
+          "building a parameter table");
     for (Id id : raw) free(id);
     // From here on the weight owns them.
     buffers_.erase(packed);
@@ -58,29 +67,36 @@ void Device::freeWeight(Id id) {
   const Weight freed = weight(id);
   weights_.erase(id);
   weightBytes_ -= freed.bytes;
-  for (void* data : {static_cast<void*>(freed.packed), static_cast<void*>(freed.plain), static_cast<void*>(freed.tables[0]), static_cast<void*>(freed.tables[1])})
+  for (void* data : {static_cast<void*>(freed.packed), static_cast<void*>(freed.plain),
+                     static_cast<void*>(freed.tables[0]), static_cast<void*>(freed.tables[1])})
     if (data) release(data);
 }
 
 void Device::makeTable(Weight& w, DataType type) {
   if (w.tableOf(type)) return;
-  if (capturing_) throw RuntimeError("CAPTURING", "the first product of a weight with activations of a dtype");
+  if (capturing_)
+    throw RuntimeError("CAPTURING", "the first product of a weight with activations of a dtype");
   const layout::ParamTable table(w.N, w.K, w.groupSize);
   void* data;
   check(cudaMallocAsync(&data, table.bytes(), current().handle), "allocating a parameter table");
   w.tables[static_cast<int>(type)] = static_cast<uint8_t*>(data);
   w.bytes += table.bytes();
   weightBytes_ += table.bytes();
-  check(launchParams(w.plain, w.tables[static_cast<int>(type)], type, 1.f / w.outScaleOf(type), w.N, w.K, w.groupSize, current().handle), "building a parameter table");
+  check(launchParams(w.plain, w.tables[static_cast<int>(type)], type, 1.f / w.outScaleOf(type), w.N,
+                     w.K, w.groupSize, current().handle),
+        "building a parameter table");
   // Other streams may use it next, and know nothing of this one.
-  if (streams_.size() > 1) check(cudaStreamSynchronize(current().handle), "building a parameter table");
+  if (streams_.size() > 1)
+    check(cudaStreamSynchronize(current().handle), "building a parameter table");
 }
 
 heuristics::Kernel Device::choose(Id id, const FusedProblem& p) {
-  // Types, addresses and strides decide only whether a Hopper kernel takes the problem: asked on every call.
+  // Types, addresses and strides decide only whether a Hopper kernel takes the problem: asked on
+  // every call.
   const char* refused = withoutHopper_ ? withoutHopper_ : sm90a::unsupported(p);
   auto& choices = choices_[refused != nullptr];
-  const uint64_t key = (static_cast<uint64_t>(id) << 32 | static_cast<uint64_t>(p.M & 0x7FFFFFFF)) ^ (static_cast<uint64_t>(p.transposed) << 31);
+  const uint64_t key = (static_cast<uint64_t>(id) << 32 | static_cast<uint64_t>(p.M & 0x7FFFFFFF)) ^
+                       (static_cast<uint64_t>(p.transposed) << 31);
   const auto known = choices.find(key);
   if (known != choices.end()) {
     heuristics::Kernel kernel = known->second;
@@ -91,7 +107,8 @@ heuristics::Kernel Device::choose(Id id, const FusedProblem& p) {
   const Shape shape{p.N, p.K, p.groupSize, p.M, p.transposed};
   for (const auto& [tuned, kernel] : tuned_)
     if (tuned == shape && !(refused && !kernel.notHopper)) return choices[key] = kernel;
-  return choices[key] = heuristics::chooseKernel(p, refused, arch_, properties_.multiProcessorCount, preference_);
+  return choices[key] = heuristics::chooseKernel(p, refused, arch_, properties_.multiProcessorCount,
+                                                 preference_);
 }
 
 std::vector<heuristics::Candidate> Device::candidates(const Shape& s) {
@@ -99,12 +116,15 @@ std::vector<heuristics::Candidate> Device::candidates(const Shape& s) {
   p.M = s.M, p.N = s.N, p.K = s.K, p.groupSize = s.groupSize, p.transposed = s.transposed;
   p.xType = p.outType = DataType::BFloat16;
   p.xStride = s.transposed ? s.N : s.K;
-  return heuristics::candidates(p, withoutHopper_ ? withoutHopper_ : sm90a::unsupported(p), arch_, properties_.multiProcessorCount, preference_);
+  return heuristics::candidates(p, withoutHopper_ ? withoutHopper_ : sm90a::unsupported(p), arch_,
+                                properties_.multiProcessorCount, preference_);
 }
 
 bool Device::useCandidate(const Shape& shape, const std::string& name) {
   if (capturing_) throw RuntimeError("CAPTURING", "choosing a kernel");
-  tuned_.erase(std::remove_if(tuned_.begin(), tuned_.end(), [&](const auto& entry) { return entry.first == shape; }), tuned_.end());
+  tuned_.erase(std::remove_if(tuned_.begin(), tuned_.end(),
+                              [&](const auto& entry) { return entry.first == shape; }),
+               tuned_.end());
   for (auto& known : choices_) known.clear();
   if (name.empty()) return true;
   for (const heuristics::Candidate& candidate : candidates(shape)) {
@@ -118,7 +138,8 @@ bool Device::useCandidate(const Shape& shape, const std::string& name) {
 heuristics::Kernel Device::explain(Id id, bool transposed, int64_t M, DataType xType) {
   const Weight& w = weight(id);
   FusedProblem p{};
-  p.M = M, p.N = w.N, p.K = w.K, p.groupSize = w.groupSize, p.xType = p.outType = xType, p.transposed = transposed;
+  p.M = M, p.N = w.N, p.K = w.K, p.groupSize = w.groupSize, p.xType = p.outType = xType,
+  p.transposed = transposed;
   p.xStride = transposed ? w.N : w.K;
   return choose(id, p);
 }
@@ -134,41 +155,64 @@ Device::Stream& Device::scratch() {
   s.workspace = static_cast<float*>(memory);
   s.counters = reinterpret_cast<uint32_t*>(static_cast<char*>(memory) + kScratchBytes);
   check(cudaMemset(s.counters, 0, kCounterBytes), "clearing a workspace");
-  check(cudaStreamSynchronize(nullptr), "clearing a workspace");  // the device's streams do not wait for that one
+  check(cudaStreamSynchronize(nullptr),
+        "clearing a workspace");  // the device's streams do not wait for that one
   return s;
 }
 
-void Device::freeScratch(Stream& s) { cudaFree(s.workspace); }
+void Device::freeScratch(Stream& s) {
+  cudaFree(s.workspace);
+}
 
 void* Device::address(const Operand& operand, size_t bytes) {
   if (operand.buffer == 0) return nullptr;
   const Buffer& b = buffer(operand.buffer);
-  if (operand.offset + bytes > b.bytes) throw RuntimeError("NATIVE_FAILURE", "an operand past the end of its buffer");
+  if (operand.offset + bytes > b.bytes)
+    throw RuntimeError("NATIVE_FAILURE", "an operand past the end of its buffer");
   return static_cast<char*>(b.data) + operand.offset;
 }
 
 // Bytes from an operand's first element to the end of its last row.
-static size_t extentOf(const Operand& o, int64_t rows, int64_t width) { return static_cast<size_t>((rows - 1) * o.stride + width) * dataTypeBytes(o.type); }
+static size_t extentOf(const Operand& o, int64_t rows, int64_t width) {
+  return static_cast<size_t>((rows - 1) * o.stride + width) * dataTypeBytes(o.type);
+}
 
-void Device::matmul(Id id, bool transposed, int64_t M, const Operand& x, const Operand& out, const Operand& bias, Strategy strategy) {
+void Device::matmul(Id id, bool transposed, int64_t M, const Operand& x, const Operand& out,
+                    const Operand& bias, Strategy strategy) {
   activate();
   Weight& w = weight(id);
   const int64_t features = transposed ? w.K : w.N, reduction = transposed ? w.N : w.K;
   if (M == 0) return;
   makeTable(w, x.type);
-  const FusedProblem p{w.packed, w.tableOf(x.type), address(x, extentOf(x, M, reduction)), address(out, extentOf(out, M, features)),
-                       address(bias, static_cast<size_t>(features) * dataTypeBytes(bias.type)), x.stride, out.stride, M, w.N, w.K, w.groupSize,
-                       x.type, out.type, bias.type, transposed, w.outScaleOf(x.type)};
+  const FusedProblem p{w.packed,
+                       w.tableOf(x.type),
+                       address(x, extentOf(x, M, reduction)),
+                       address(out, extentOf(out, M, features)),
+                       address(bias, static_cast<size_t>(features) * dataTypeBytes(bias.type)),
+                       x.stride,
+                       out.stride,
+                       M,
+                       w.N,
+                       w.K,
+                       w.groupSize,
+                       x.type,
+                       out.type,
+                       bias.type,
+                       transposed,
+                       w.outScaleOf(x.type)};
   if (strategy == Strategy::Dequantize) return dequantizeAndMultiply(w, p);
-  if (x.type == DataType::Float32) return check(launchFusedFloat32(p, current().handle), "launching the float32 kernel");
+  if (x.type == DataType::Float32)
+    return check(launchFusedFloat32(p, current().handle), "launching the float32 kernel");
   const heuristics::Kernel kernel = choose(id, p);
   if (!kernel.notHopper) {
     const bool split = sm90a::workspaceBytes(kernel.hopper) > 0;
     const Stream& s = split ? scratch() : current();
-    return check(sm90a::launchFused(p, kernel.hopper, s.workspace, s.counters, current().handle), "launching the Hopper kernel");
+    return check(sm90a::launchFused(p, kernel.hopper, s.workspace, s.counters, current().handle),
+                 "launching the Hopper kernel");
   }
   const heuristics::Choice choice = kernel.portable;
-  if (choice.tile < 0) throw RuntimeError("NATIVE_FAILURE", "no kernel fits this device's shared memory");
+  if (choice.tile < 0)
+    throw RuntimeError("NATIVE_FAILURE", "no kernel fits this device's shared memory");
   FusedPlan plan{choice.tile, choice.splits, nullptr, nullptr};
   if (choice.splits > 1) {
     Stream& s = scratch();
@@ -181,8 +225,11 @@ void Device::dequantize(Id id, DataType type, Id target) {
   activate();
   Weight& w = weight(id);
   makeTable(w, type);
-  if (buffer(target).bytes < static_cast<size_t>(w.N * w.K) * dataTypeBytes(type)) throw RuntimeError("NATIVE_FAILURE", "the buffer is too small");
-  check(launchDequantize(w.packed, w.tableOf(type), buffer(target).data, type, w.outScaleOf(type), w.N, w.K, w.groupSize, current().handle), "dequantizing a weight");
+  if (buffer(target).bytes < static_cast<size_t>(w.N * w.K) * dataTypeBytes(type))
+    throw RuntimeError("NATIVE_FAILURE", "the buffer is too small");
+  check(launchDequantize(w.packed, w.tableOf(type), buffer(target).data, type, w.outScaleOf(type),
+                         w.N, w.K, w.groupSize, current().handle),
+        "dequantizing a weight");
 }
 
 void Device::requireDense() {
@@ -195,14 +242,16 @@ void Device::multiplyDense(const FusedProblem& p, const void* dense) {
   dense_->multiply(p, dense, scratch().workspace, kScratchBytes, current().handle);
 }
 
-void Device::matmulDense(Id weight, int64_t N, int64_t K, bool transposed, int64_t M, const Operand& x, const Operand& out) {
+void Device::matmulDense(Id weight, int64_t N, int64_t K, bool transposed, int64_t M,
+                         const Operand& x, const Operand& out) {
   activate();
   if (M == 0) return;
   const int64_t features = transposed ? K : N, reduction = transposed ? N : K;
   const Operand dense{weight, 0, K, x.type};
   FusedProblem p{};
   p.x = address(x, extentOf(x, M, reduction)), p.out = address(out, extentOf(out, M, features));
-  p.xStride = x.stride, p.outStride = out.stride, p.M = M, p.N = N, p.K = K, p.xType = x.type, p.outType = out.type, p.transposed = transposed;
+  p.xStride = x.stride, p.outStride = out.stride, p.M = M, p.N = N, p.K = K, p.xType = x.type,
+  p.outType = out.type, p.transposed = transposed;
   multiplyDense(p, address(dense, extentOf(dense, N, K)));
 }
 
@@ -211,9 +260,13 @@ void Device::dequantizeAndMultiply(Weight& w, const FusedProblem& p) {
   if (capturing_) throw RuntimeError("CAPTURING", "strategy \"dequantize\"");
   requireDense();
   void* dense;
-  check(cudaMallocAsync(&dense, static_cast<size_t>(w.N * w.K) * dataTypeBytes(p.xType), current().handle), "allocating the dense weight");
+  check(cudaMallocAsync(&dense, static_cast<size_t>(w.N * w.K) * dataTypeBytes(p.xType),
+                        current().handle),
+        "allocating the dense weight");
   try {
-    check(launchDequantize(w.packed, w.tableOf(p.xType), dense, p.xType, p.outScale, w.N, w.K, w.groupSize, current().handle), "dequantizing a weight");
+    check(launchDequantize(w.packed, w.tableOf(p.xType), dense, p.xType, p.outScale, w.N, w.K,
+                           w.groupSize, current().handle),
+          "dequantizing a weight");
     multiplyDense(p, dense);
   } catch (...) {
     cudaFreeAsync(dense, current().handle);

@@ -18,8 +18,9 @@ Probe probe() {
   for (int i = 0; i < count; i++) {
     cudaDeviceProp properties;
     if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
-    result.devices.push_back({i, properties.name, properties.major, properties.minor, properties.multiProcessorCount,
-                              static_cast<double>(properties.totalGlobalMem), properties.l2CacheSize});
+    result.devices.push_back(
+        {i, properties.name, properties.major, properties.minor, properties.multiProcessorCount,
+         static_cast<double>(properties.totalGlobalMem), properties.l2CacheSize});
   }
   return result;
 }

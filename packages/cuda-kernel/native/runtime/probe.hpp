@@ -14,9 +14,9 @@ struct DeviceInfo {
 };
 
 struct Probe {
-  int driverVersion = 0;    // as CUDA numbers them: 13000 is 13.0; 0: no driver
+  int driverVersion = 0;  // as CUDA numbers them: 13000 is 13.0; 0: no driver
   int runtimeVersion = 0;
-  std::string error;        // why there is no device, in CUDA's words
+  std::string error;  // why there is no device, in CUDA's words
   std::vector<DeviceInfo> devices;
 };
 

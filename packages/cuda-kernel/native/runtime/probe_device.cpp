@@ -14,7 +14,9 @@ void Device::probeFill(Id id, DataType type) {
 void Device::probeRead(Id id, int passes) {
   activate();
   const Buffer& b = buffer(id);
-  check(probe::launchRead(b.data, b.bytes, passes, properties_.multiProcessorCount, current().handle), "reading a buffer");
+  check(
+      probe::launchRead(b.data, b.bytes, passes, properties_.multiProcessorCount, current().handle),
+      "reading a buffer");
 }
 
 double Device::probeMultiplyAdd(Id sink, DataType type) {
@@ -22,7 +24,9 @@ double Device::probeMultiplyAdd(Id sink, DataType type) {
   const Buffer& b = buffer(sink);
   if (b.bytes < 16) throw RuntimeError("NATIVE_FAILURE", "the buffer is too small");
   double operations = 0;
-  check(probe::launchMultiplyAdd(type, properties_.multiProcessorCount, b.data, &operations, current().handle), "multiplying and adding");
+  check(probe::launchMultiplyAdd(type, properties_.multiProcessorCount, b.data, &operations,
+                                 current().handle),
+        "multiplying and adding");
   return operations;
 }
 

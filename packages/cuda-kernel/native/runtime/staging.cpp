@@ -5,7 +5,8 @@
 namespace w4a16 {
 
 StagingBlock::StagingBlock(size_t bytes) : capacity(bytes) {
-  check(cudaEventCreateWithFlags(&done, cudaEventDisableTiming | cudaEventBlockingSync), "creating an event");
+  check(cudaEventCreateWithFlags(&done, cudaEventDisableTiming | cudaEventBlockingSync),
+        "creating an event");
   const cudaError_t error = cudaHostAlloc(&data, bytes, cudaHostAllocDefault);
   if (error == cudaSuccess) return;
   cudaEventDestroy(done);

@@ -8,12 +8,15 @@ namespace w4a16 {
 template <typename Map>
 static auto& entry(Map& map, Id id, const char* what) {
   const auto found = map.find(id);
-  if (found == map.end()) throw RuntimeError("NATIVE_FAILURE", std::string("there is no ") + what + " " + std::to_string(id));
+  if (found == map.end())
+    throw RuntimeError("NATIVE_FAILURE",
+                       std::string("there is no ") + what + " " + std::to_string(id));
   return found->second;
 }
 
 Device::~Device() {
-  // Nothing here may throw: an environment that ends takes its devices along, whatever state they are in.
+  // Nothing here may throw: an environment that ends takes its devices along, whatever state they
+  // are in.
   cudaSetDevice(ordinal_);
   if (capturing_) {
     cudaGraph_t graph = nullptr;
@@ -30,7 +33,8 @@ Device::~Device() {
   cudaStream_t main = streams_.at(0).handle;
   for (auto& [id, b] : buffers_) cudaFreeAsync(b.data, main);
   for (auto& [id, w] : weights_)
-    for (void* data : {static_cast<void*>(w.packed), static_cast<void*>(w.plain), static_cast<void*>(w.tables[0]), static_cast<void*>(w.tables[1])})
+    for (void* data : {static_cast<void*>(w.packed), static_cast<void*>(w.plain),
+                       static_cast<void*>(w.tables[0]), static_cast<void*>(w.tables[1])})
       if (data) cudaFreeAsync(data, main);
   for (auto& [id, event] : events_) cudaEventDestroy(event);
   cudaStreamSynchronize(main);
@@ -75,7 +79,9 @@ Id Device::createEvent() {
   return next_++;
 }
 
-cudaEvent_t Device::event(Id id) const { return entry(events_, id, "event"); }
+cudaEvent_t Device::event(Id id) const {
+  return entry(events_, id, "event");
+}
 
 void Device::destroyEvent(Id id) {
   activate();
@@ -97,7 +103,8 @@ void Device::beginCapture() {
   activate();
   if (capturing_) throw RuntimeError("CAPTURING", "capturing a graph inside another");
   // Relaxed: a workspace may have to be allocated on the way.
-  check(cudaStreamBeginCapture(current().handle, cudaStreamCaptureModeRelaxed), "beginning a capture");
+  check(cudaStreamBeginCapture(current().handle, cudaStreamCaptureModeRelaxed),
+        "beginning a capture");
   capturing_ = std::make_unique<Graph>();
 }
 
@@ -133,7 +140,8 @@ Id Device::endCapture() {
 
 void Device::launchGraph(Id id) {
   activate();
-  check(cudaGraphLaunch(entry(graphs_, id, "graph").executable, current().handle), "launching a graph");
+  check(cudaGraphLaunch(entry(graphs_, id, "graph").executable, current().handle),
+        "launching a graph");
 }
 
 void Device::destroyGraph(Id id) {

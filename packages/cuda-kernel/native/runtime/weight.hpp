@@ -15,12 +15,14 @@ struct Weight {
   size_t bytes = 0;                         // held now
 
   const uint8_t* tableOf(DataType type) const {
-    return type == DataType::Float32 ? reinterpret_cast<const uint8_t*>(plain) : tables[static_cast<int>(type)];
+    return type == DataType::Float32 ? reinterpret_cast<const uint8_t*>(plain)
+                                     : tables[static_cast<int>(type)];
   }
   float outScaleOf(DataType type) const { return type == DataType::Float16 ? outScale : 1.f; }
 };
 
-// The power of two that brings the largest finite scale near 2^kScaleExponent in the float16 table, inverted.
+// The power of two that brings the largest finite scale near 2^kScaleExponent in the float16 table,
+// inverted.
 float float16OutScale(const float* scales, size_t count);
 
 }  // namespace w4a16

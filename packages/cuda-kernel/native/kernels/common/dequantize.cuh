@@ -41,7 +41,8 @@ struct LaneEntry {
       p.scale[1] = ptx::permute(v.z, 0, half), p.offset[1] = ptx::permute(v.w, 0, half);
     }
     p.midpoint[0] = ptx::permute(m, kHigh, midpoint);
-    p.midpoint[1] = Transposed ? ptx::permute(m, kHigh, 0x4342) : ptx::permute(m >> 16, kHigh, midpoint);
+    p.midpoint[1] =
+        Transposed ? ptx::permute(m, kHigh, 0x4342) : ptx::permute(m >> 16, kHigh, midpoint);
     return p;
   }
 };
@@ -50,7 +51,8 @@ struct LaneEntry {
 template <typename T, int I>
 W4A16_DEVICE uint32_t dequantizePair(uint32_t quads, const LaneParams& p) {
   const uint32_t code = ptx::maskOr<0x000F000F, Numeric<T>::kMagic>(quads >> (4 * I));
-  return Numeric<T>::multiplyAdd(Numeric<T>::subtract(code, p.midpoint[I >> 1]), p.scale[I >> 1], p.offset[I >> 1]);
+  return Numeric<T>::multiplyAdd(Numeric<T>::subtract(code, p.midpoint[I >> 1]), p.scale[I >> 1],
+                                 p.offset[I >> 1]);
 }
 
 }  // namespace w4a16

@@ -16,7 +16,8 @@ struct PairParams {
   T scale[2], offset[2];
   float outScale;
 
-  __device__ void load(const uint8_t* params, const layout::ParamTable& table, int64_t group, int64_t n) {
+  __device__ void load(const uint8_t* params, const layout::ParamTable& table, int64_t group,
+                       int64_t n) {
     const uint8_t* entry = params + table.entryOffset(group, n);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -39,28 +40,36 @@ struct PairParams<float> {
   float2 plain[2];  // scale, zero
   float outScale;
 
-  __device__ void load(const uint8_t* params, const layout::ParamTable& table, int64_t group, int64_t n) {
+  __device__ void load(const uint8_t* params, const layout::ParamTable& table, int64_t group,
+                       int64_t n) {
 #pragma unroll
-    for (int half = 0; half < 2; ++half) plain[half] = *reinterpret_cast<const float2*>(params + table.plainOffset(group, n + 8 * half));
+    for (int half = 0; half < 2; ++half)
+      plain[half] =
+          *reinterpret_cast<const float2*>(params + table.plainOffset(group, n + 8 * half));
   }
-  __device__ float value(uint32_t code, int half) const { return (static_cast<float>(code) - plain[half].y) * plain[half].x; }
+  __device__ float value(uint32_t code, int half) const {
+    return (static_cast<float>(code) - plain[half].y) * plain[half].x;
+  }
 };
 
-// A thread takes 16 bytes of a block, the quads (n, k)..(n, k + 7): the codes of rows n and n + 8 from
-// column k to k + 15. Lanes run along the four blocks of a super-tile's row, then down its rows: a warp
-// reads 512 bytes in a row and writes 64 columns of 16 rows, whole 32-byte sectors.
+// A thread takes 16 bytes of a block, the quads (n, k)..(n, k + 7): the codes of rows n and n + 8
+// from column k to k + 15. Lanes run along the four blocks of a super-tile's row, then down its
+// rows: a warp reads 512 bytes in a row and writes 64 columns of 16 rows, whole 32-byte sectors.
 template <typename T>
-__global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T* dense, float outScale, int64_t N, int64_t K, int64_t groupSize) {
+__global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T* dense,
+                                 float outScale, int64_t N, int64_t K, int64_t groupSize) {
   constexpr int kThreadsPerTile = layout::kTileBytes / 16;
   const layout::PackedExtent extent(N, K);
   const layout::ParamTable table(N, K, groupSize);
   const bool vectors = K % kRun == 0;
-  for (int64_t i = firstIndex(); i < extent.tilesN * extent.tilesK * kThreadsPerTile; i += indexStep()) {
+  for (int64_t i = firstIndex(); i < extent.tilesN * extent.tilesK * kThreadsPerTile;
+       i += indexStep()) {
     const int64_t tile = i / kThreadsPerTile;
     const int at = static_cast<int>(i % kThreadsPerTile);
     // at = (block row, row in block, block column): neighbours lie in neighbouring columns
     const int blockColumn = at % 4, row = at / 4 % 8, blockRow = at / 32;
-    const int64_t n = tile % extent.tilesN * layout::kTileSize + blockRow * layout::kBlockSize + row;
+    const int64_t n =
+        tile % extent.tilesN * layout::kTileSize + blockRow * layout::kBlockSize + row;
     const int64_t k = tile / extent.tilesN * layout::kTileSize + blockColumn * layout::kBlockSize;
     if (n >= N || k >= K) continue;
     const uint4 quads = *reinterpret_cast<const uint4*>(packed + extent.quadOffset(n, k));
@@ -80,7 +89,8 @@ __global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T
         --left;
         const uint32_t quad = words[j / 2] >> (16 * (j % 2));
 #pragma unroll
-        for (int half = 0; half < 2; ++half) values[half][j] = p.value(quad >> (4 * (2 * half + side)) & 15u, half);
+        for (int half = 0; half < 2; ++half)
+          values[half][j] = p.value(quad >> (4 * (2 * half + side)) & 15u, half);
       }
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
@@ -88,7 +98,8 @@ __global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T
         T* out = dense + (n + 8 * half) * K + column;
         if (vectors && column < K) {
 #pragma unroll
-          for (int v = 0; v < static_cast<int>(kRun * sizeof(T) / 16); ++v) reinterpret_cast<uint4*>(out)[v] = reinterpret_cast<const uint4*>(values[half])[v];
+          for (int v = 0; v < static_cast<int>(kRun * sizeof(T) / 16); ++v)
+            reinterpret_cast<uint4*>(out)[v] = reinterpret_cast<const uint4*>(values[half])[v];
         } else {
 #pragma unroll
           for (int j = 0; j < kRun; ++j)
@@ -100,18 +111,23 @@ __global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T
 }
 
 template <typename T>
-cudaError_t launch(const uint8_t* packed, const uint8_t* params, void* dense, float outScale, int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream) {
+cudaError_t launch(const uint8_t* packed, const uint8_t* params, void* dense, float outScale,
+                   int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream) {
   const layout::PackedExtent extent(N, K);
-  dequantizeKernel<T><<<gridFor(extent.bytes() / 16), kPackThreads, 0, stream>>>(packed, params, static_cast<T*>(dense), outScale, N, K, groupSize);
+  dequantizeKernel<T><<<gridFor(extent.bytes() / 16), kPackThreads, 0, stream>>>(
+      packed, params, static_cast<T*>(dense), outScale, N, K, groupSize);
   return cudaGetLastError();
 }
 
 }  // namespace
 
-cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense, DataType type, float outScale, int64_t N,
-                             int64_t K, int64_t groupSize, cudaStream_t stream) {
-  if (type == DataType::Float16) return launch<__half>(packed, params, dense, outScale, N, K, groupSize, stream);
-  if (type == DataType::BFloat16) return launch<__nv_bfloat16>(packed, params, dense, outScale, N, K, groupSize, stream);
+cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense,
+                             DataType type, float outScale, int64_t N, int64_t K, int64_t groupSize,
+                             cudaStream_t stream) {
+  if (type == DataType::Float16)
+    return launch<__half>(packed, params, dense, outScale, N, K, groupSize, stream);
+  if (type == DataType::BFloat16)
+    return launch<__nv_bfloat16>(packed, params, dense, outScale, N, K, groupSize, stream);
   return launch<float>(packed, params, dense, outScale, N, K, groupSize, stream);
 }
 

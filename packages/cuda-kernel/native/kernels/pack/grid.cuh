@@ -11,7 +11,11 @@ inline unsigned gridFor(int64_t items) {
   return static_cast<unsigned>(blocks < 1 ? 1 : blocks < 4096 ? blocks : 4096);
 }
 
-static __device__ __forceinline__ int64_t firstIndex() { return blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x; }
-static __device__ __forceinline__ int64_t indexStep() { return static_cast<int64_t>(gridDim.x) * blockDim.x; }
+static __device__ __forceinline__ int64_t firstIndex() {
+  return blockIdx.x * static_cast<int64_t>(blockDim.x) + threadIdx.x;
+}
+static __device__ __forceinline__ int64_t indexStep() {
+  return static_cast<int64_t>(gridDim.x) * blockDim.x;
+}
 
 }  // namespace w4a16

@@ -8,24 +8,29 @@
 namespace w4a16 {
 
 // Interchange bytes [K/2, N] (device memory) → packed (PackedExtent(N, K).bytes()).
-cudaError_t launchRepack(const uint8_t* interchange, uint8_t* packed, int64_t N, int64_t K, bool isSigned, cudaStream_t stream);
+cudaError_t launchRepack(const uint8_t* interchange, uint8_t* packed, int64_t N, int64_t K,
+                         bool isSigned, cudaStream_t stream);
 
 // packed → interchange bytes; the inverse of launchRepack.
-cudaError_t launchUnpack(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K, bool isSigned, cudaStream_t stream);
+cudaError_t launchUnpack(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K,
+                         bool isSigned, cudaStream_t stream);
 
 // Scales and zeros [K/G, N], float32 in device memory, each rounded to `type` → the plain table
 // (layout/params.hpp), ParamTable::plainBytes(). Zeros become those of the stored, unsigned codes.
-cudaError_t launchPlainParams(const float* scales, const float* zeros, float* plain, DataType type, int64_t N, int64_t K,
-                              int64_t groupSize, bool isSigned, cudaStream_t stream);
+cudaError_t launchPlainParams(const float* scales, const float* zeros, float* plain, DataType type,
+                              int64_t N, int64_t K, int64_t groupSize, bool isSigned,
+                              cudaStream_t stream);
 
-// The plain table → the table of a 16-bit `type`, ParamTable::bytes(). Scales are multiplied by `factor`, a power
-// of two, and rounded to `type`; the zero point enters c before its only rounding.
-cudaError_t launchParams(const float* plain, uint8_t* params, DataType type, float factor, int64_t N, int64_t K, int64_t groupSize,
-                         cudaStream_t stream);
+// The plain table → the table of a 16-bit `type`, ParamTable::bytes(). Scales are multiplied by
+// `factor`, a power of two, and rounded to `type`; the zero point enters c before its only
+// rounding.
+cudaError_t launchParams(const float* plain, uint8_t* params, DataType type, float factor,
+                         int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream);
 
-// packed and the table of `type` (float32: the plain one) → dense W [N, K] of `type`, rows contiguous: exactly the
-// values the fused kernels multiply by, times `outScale`.
-cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense, DataType type, float outScale, int64_t N,
-                             int64_t K, int64_t groupSize, cudaStream_t stream);
+// packed and the table of `type` (float32: the plain one) → dense W [N, K] of `type`, rows
+// contiguous: exactly the values the fused kernels multiply by, times `outScale`.
+cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense,
+                             DataType type, float outScale, int64_t N, int64_t K, int64_t groupSize,
+                             cudaStream_t stream);
 
 }  // namespace w4a16

@@ -7,27 +7,37 @@ namespace w4a16 {
 namespace {
 
 // A signed code is stored raised by 8, and so is its zero point.
-__device__ float storedZero(float zero, bool isSigned) { return isSigned ? zero + 8.f : zero; }
+__device__ float storedZero(float zero, bool isSigned) {
+  return isSigned ? zero + 8.f : zero;
+}
 
 __device__ float roundTo(DataType type, float x) {
   switch (type) {
-    case DataType::Float16: return __half2float(__float2half_rn(x));
-    case DataType::BFloat16: return __bfloat162float(__float2bfloat16_rn(x));
-    default: return x;
+    case DataType::Float16:
+      return __half2float(__float2half_rn(x));
+    case DataType::BFloat16:
+      return __bfloat162float(__float2bfloat16_rn(x));
+    default:
+      return x;
   }
 }
 
-__global__ void plainParamsKernel(const float* scales, const float* zeros, float2* plain, DataType type, int64_t N, int64_t K, int64_t groupSize, bool isSigned) {
+__global__ void plainParamsKernel(const float* scales, const float* zeros, float2* plain,
+                                  DataType type, int64_t N, int64_t K, int64_t groupSize,
+                                  bool isSigned) {
   const layout::ParamTable table(N, K, groupSize);
   const int64_t width = table.entriesPerRow * layout::kEntrySize;
   for (int64_t i = firstIndex(); i < table.rows * width; i += indexStep()) {
     const int64_t row = i / width, n = i % width;
-    plain[i] = n < N ? make_float2(roundTo(type, scales[row * N + n]), storedZero(roundTo(type, zeros[row * N + n]), isSigned)) : make_float2(0.f, 0.f);
+    plain[i] = n < N ? make_float2(roundTo(type, scales[row * N + n]),
+                                   storedZero(roundTo(type, zeros[row * N + n]), isSigned))
+                     : make_float2(0.f, 0.f);
   }
 }
 
 template <typename T>
-__global__ void paramsKernel(const float2* plain, uint8_t* params, float factor, int64_t N, int64_t K, int64_t groupSize) {
+__global__ void paramsKernel(const float2* plain, uint8_t* params, float factor, int64_t N,
+                             int64_t K, int64_t groupSize) {
   const layout::ParamTable table(N, K, groupSize);
   const int64_t width = table.entriesPerRow * layout::kEntrySize;
   for (int64_t i = firstIndex(); i < table.rows * width; i += indexStep()) {
@@ -36,7 +46,8 @@ __global__ void paramsKernel(const float2* plain, uint8_t* params, float factor,
     const int m = layout::midpointByte(plain[i].y);
     uint8_t* entry = params + table.entryOffset(row, n);
     *reinterpret_cast<T*>(entry + layout::entryScale(n)) = scale;
-    *reinterpret_cast<T*>(entry + layout::entryOffsetC(n)) = Numeric<T>::fromFloat(layout::offsetC(Numeric<T>::toFloat(scale), plain[i].y, m));
+    *reinterpret_cast<T*>(entry + layout::entryOffsetC(n)) =
+        Numeric<T>::fromFloat(layout::offsetC(Numeric<T>::toFloat(scale), plain[i].y, m));
     entry[layout::entryMidpoint(n)] = static_cast<uint8_t>(m);
   }
 }
@@ -48,18 +59,23 @@ unsigned tableGrid(int64_t N, int64_t K, int64_t groupSize) {
 
 }  // namespace
 
-cudaError_t launchPlainParams(const float* scales, const float* zeros, float* plain, DataType type, int64_t N, int64_t K,
-                              int64_t groupSize, bool isSigned, cudaStream_t stream) {
-  plainParamsKernel<<<tableGrid(N, K, groupSize), kPackThreads, 0, stream>>>(scales, zeros, reinterpret_cast<float2*>(plain), type, N, K, groupSize, isSigned);
+cudaError_t launchPlainParams(const float* scales, const float* zeros, float* plain, DataType type,
+                              int64_t N, int64_t K, int64_t groupSize, bool isSigned,
+                              cudaStream_t stream) {
+  plainParamsKernel<<<tableGrid(N, K, groupSize), kPackThreads, 0, stream>>>(
+      scales, zeros, reinterpret_cast<float2*>(plain), type, N, K, groupSize, isSigned);
   return cudaGetLastError();
 }
 
-cudaError_t launchParams(const float* plain, uint8_t* params, DataType type, float factor, int64_t N, int64_t K, int64_t groupSize,
-                         cudaStream_t stream) {
+cudaError_t launchParams(const float* plain, uint8_t* params, DataType type, float factor,
+                         int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream) {
   const unsigned grid = tableGrid(N, K, groupSize);
   const float2* from = reinterpret_cast<const float2*>(plain);
-  if (type == DataType::Float16) paramsKernel<__half><<<grid, kPackThreads, 0, stream>>>(from, params, factor, N, K, groupSize);
-  else paramsKernel<__nv_bfloat16><<<grid, kPackThreads, 0, stream>>>(from, params, factor, N, K, groupSize);
+  if (type == DataType::Float16)
+    paramsKernel<__half><<<grid, kPackThreads, 0, stream>>>(from, params, factor, N, K, groupSize);
+  else
+    paramsKernel<__nv_bfloat16>
+        <<<grid, kPackThreads, 0, stream>>>(from, params, factor, N, K, groupSize);
   return cudaGetLastError();
 }
 

@@ -6,7 +6,8 @@ namespace w4a16 {
 namespace {
 
 // One thread a row of eight quads: 16 contiguous bytes of a block.
-__global__ void repackKernel(const uint8_t* interchange, uint8_t* packed, int64_t N, int64_t K, bool isSigned, int64_t rows) {
+__global__ void repackKernel(const uint8_t* interchange, uint8_t* packed, int64_t N, int64_t K,
+                             bool isSigned, int64_t rows) {
   const layout::PackedExtent extent(N, K);
   for (int64_t i = firstIndex(); i < rows; i += indexStep()) {
     // i counts [tileK][tileN][blockN][blockK][row], as the bytes lie
@@ -15,19 +16,23 @@ __global__ void repackKernel(const uint8_t* interchange, uint8_t* packed, int64_
     const int64_t k = tile / extent.tilesN * 64 + (i >> 3 & 3) * 16;
     uint32_t words[4];
     for (int j = 0; j < 4; j++)
-      words[j] = layout::makeQuad(interchange, n, k + 2 * j, N, K, isSigned) |
-                 static_cast<uint32_t>(layout::makeQuad(interchange, n, k + 2 * j + 1, N, K, isSigned)) << 16;
+      words[j] =
+          layout::makeQuad(interchange, n, k + 2 * j, N, K, isSigned) |
+          static_cast<uint32_t>(layout::makeQuad(interchange, n, k + 2 * j + 1, N, K, isSigned))
+              << 16;
     reinterpret_cast<uint4*>(packed)[i] = make_uint4(words[0], words[1], words[2], words[3]);
   }
 }
 
-__global__ void unpackKernel(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K, bool isSigned) {
+__global__ void unpackKernel(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K,
+                             bool isSigned) {
   const layout::PackedExtent extent(N, K);
   for (int64_t i = firstIndex(); i < N * (K / 2); i += indexStep()) {
     const int64_t n = i % N, k = i / N * 2;
     uint32_t byte = 0;
     for (int half = 0; half < 2; half++) {
-      const uint16_t quad = *reinterpret_cast<const uint16_t*>(packed + extent.quadOffset(n, k + half));
+      const uint16_t quad =
+          *reinterpret_cast<const uint16_t*>(packed + extent.quadOffset(n, k + half));
       const uint32_t code = quad >> (4 * layout::quadNibble(n, k + half)) & 15u;
       byte |= (isSigned ? code ^ 8u : code) << (4 * half);
     }
@@ -37,14 +42,18 @@ __global__ void unpackKernel(const uint8_t* packed, uint8_t* interchange, int64_
 
 }  // namespace
 
-cudaError_t launchRepack(const uint8_t* interchange, uint8_t* packed, int64_t N, int64_t K, bool isSigned, cudaStream_t stream) {
+cudaError_t launchRepack(const uint8_t* interchange, uint8_t* packed, int64_t N, int64_t K,
+                         bool isSigned, cudaStream_t stream) {
   const int64_t rows = layout::PackedExtent(N, K).bytes() / 16;
-  repackKernel<<<gridFor(rows), kPackThreads, 0, stream>>>(interchange, packed, N, K, isSigned, rows);
+  repackKernel<<<gridFor(rows), kPackThreads, 0, stream>>>(interchange, packed, N, K, isSigned,
+                                                           rows);
   return cudaGetLastError();
 }
 
-cudaError_t launchUnpack(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K, bool isSigned, cudaStream_t stream) {
-  unpackKernel<<<gridFor(N * (K / 2)), kPackThreads, 0, stream>>>(packed, interchange, N, K, isSigned);
+cudaError_t launchUnpack(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K,
+                         bool isSigned, cudaStream_t stream) {
+  unpackKernel<<<gridFor(N * (K / 2)), kPackThreads, 0, stream>>>(packed, interchange, N, K,
+                                                                  isSigned);
   return cudaGetLastError();
 }
 

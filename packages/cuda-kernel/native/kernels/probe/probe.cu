@@ -16,7 +16,8 @@ __device__ uint32_t noise(uint32_t x) {
 
 // `keep`: the bits of sign and fraction; `one`: the exponent of 1.
 __global__ void fillKernel(uint32_t* data, int64_t words, uint32_t keep, uint32_t one) {
-  for (int64_t i = firstIndex(); i < words; i += indexStep()) data[i] = (noise(static_cast<uint32_t>(i)) & keep) | one;
+  for (int64_t i = firstIndex(); i < words; i += indexStep())
+    data[i] = (noise(static_cast<uint32_t>(i)) & keep) | one;
 }
 
 __global__ void __launch_bounds__(kThreads) readKernel(uint4* data, int64_t pieces, int passes) {
@@ -42,13 +43,15 @@ template <typename T>
 __global__ void __launch_bounds__(kThreads) multiplyAddKernel(float* sink) {
   float sum[kChains][4] = {};
   const uint32_t seed = noise(threadIdx.x);
-  const uint32_t a[4] = {seed & 0x3FFF3FFFu, seed * 3 & 0x3FFF3FFFu, seed * 5 & 0x3FFF3FFFu, seed * 7 & 0x3FFF3FFFu};
+  const uint32_t a[4] = {seed & 0x3FFF3FFFu, seed * 3 & 0x3FFF3FFFu, seed * 5 & 0x3FFF3FFFu,
+                         seed * 7 & 0x3FFF3FFFu};
 #pragma unroll 1
   for (int i = 0; i < kSteps; i += 4)
 #pragma unroll
     for (int j = 0; j < 4; j++)
 #pragma unroll
-      for (int c = 0; c < kChains; c++) Numeric<T>::mma(sum[c], a[0], a[1], a[2], a[3], a[j], a[c & 3]);
+      for (int c = 0; c < kChains; c++)
+        Numeric<T>::mma(sum[c], a[0], a[1], a[2], a[3], a[j], a[c & 3]);
   float total = 0.f;
 #pragma unroll
   for (int c = 0; c < kChains; c++) total += sum[c][0] + sum[c][1] + sum[c][2] + sum[c][3];
@@ -74,19 +77,27 @@ __global__ void __launch_bounds__(kThreads) multiplyAddFloatKernel(float* sink, 
 }  // namespace
 
 cudaError_t launchFill(void* data, size_t bytes, DataType type, cudaStream_t stream) {
-  const uint32_t keep = type == DataType::Float16 ? 0x83FF83FFu : type == DataType::BFloat16 ? 0x807F807Fu : 0x807FFFFFu;
-  const uint32_t one = type == DataType::Float16 ? 0x3C003C00u : type == DataType::BFloat16 ? 0x3F803F80u : 0x3F800000u;
+  const uint32_t keep = type == DataType::Float16    ? 0x83FF83FFu
+                        : type == DataType::BFloat16 ? 0x807F807Fu
+                                                     : 0x807FFFFFu;
+  const uint32_t one = type == DataType::Float16    ? 0x3C003C00u
+                       : type == DataType::BFloat16 ? 0x3F803F80u
+                                                    : 0x3F800000u;
   const int64_t words = static_cast<int64_t>(bytes / 4);
-  fillKernel<<<gridFor(words), kPackThreads, 0, stream>>>(static_cast<uint32_t*>(data), words, keep, one);
+  fillKernel<<<gridFor(words), kPackThreads, 0, stream>>>(static_cast<uint32_t*>(data), words, keep,
+                                                          one);
   return cudaGetLastError();
 }
 
-cudaError_t launchRead(void* data, size_t bytes, int passes, int multiprocessors, cudaStream_t stream) {
-  readKernel<<<multiprocessors * 8, kThreads, 0, stream>>>(static_cast<uint4*>(data), static_cast<int64_t>(bytes / 16), passes);
+cudaError_t launchRead(void* data, size_t bytes, int passes, int multiprocessors,
+                       cudaStream_t stream) {
+  readKernel<<<multiprocessors * 8, kThreads, 0, stream>>>(
+      static_cast<uint4*>(data), static_cast<int64_t>(bytes / 16), passes);
   return cudaGetLastError();
 }
 
-cudaError_t launchMultiplyAdd(DataType type, int multiprocessors, void* sink, double* operations, cudaStream_t stream) {
+cudaError_t launchMultiplyAdd(DataType type, int multiprocessors, void* sink, double* operations,
+                              cudaStream_t stream) {
   const int blocks = multiprocessors * 8;
   const double threads = static_cast<double>(blocks) * kThreads;
   float* const at = static_cast<float*>(sink);
@@ -95,8 +106,10 @@ cudaError_t launchMultiplyAdd(DataType type, int multiprocessors, void* sink, do
     multiplyAddFloatKernel<<<blocks, kThreads, 0, stream>>>(at, 0.5f);
   } else {
     *operations = threads / 32 * kSteps * kChains * (2.0 * 16 * 8 * 16);
-    if (type == DataType::Float16) multiplyAddKernel<__half><<<blocks, kThreads, 0, stream>>>(at);
-    else multiplyAddKernel<__nv_bfloat16><<<blocks, kThreads, 0, stream>>>(at);
+    if (type == DataType::Float16)
+      multiplyAddKernel<__half><<<blocks, kThreads, 0, stream>>>(at);
+    else
+      multiplyAddKernel<__nv_bfloat16><<<blocks, kThreads, 0, stream>>>(at);
   }
   return cudaGetLastError();
 }

@@ -13,7 +13,7 @@ struct FusedArguments {
   const void* bias;
   float* workspace;
   uint32_t* counters;
-  int64_t xStride, outStride;  // elements
+  int64_t xStride, outStride;       // elements
   int tokens, features, reduction;  // M; N or K; K or N
   int tilesN;                       // super-tiles along N in the packed buffer
   int featureTiles64, chunks;       // super-tiles along the features and the reduction
@@ -23,12 +23,12 @@ struct FusedArguments {
   int paramRows;
   uint32_t paramRowBytes;
   int entriesPerRow;
-  int chunksPerGroup;               // Coarse, forward: super-tiles along the reduction to a group
-  FastDivisor group;  // of super-tiles (Coarse), blocks (Fine) or elements (Element) to a group
+  int chunksPerGroup;  // Coarse, forward: super-tiles along the reduction to a group
+  FastDivisor group;   // of super-tiles (Coarse), blocks (Fine) or elements (Element) to a group
   float outScale;
   DataType outType, biasType;
-  bool xAligned;      // 16-byte aligned rows of ordinary length: copies may be asynchronous
-  bool outAligned;    // rows aligned for 16-byte stores
+  bool xAligned;    // 16-byte aligned rows of ordinary length: copies may be asynchronous
+  bool outAligned;  // rows aligned for 16-byte stores
 };
 
 }  // namespace w4a16::sm80

@@ -1,13 +1,15 @@
-// The main loop of the broad tiles, for many tokens: each weight is dequantized once a CTA, into shared
-// memory, and not once a warp into registers.
+// The main loop of the broad tiles, for many tokens: each weight is dequantized once a CTA, into
+// shared memory, and not once a warp into registers.
 //
-// Where the tensor cores are the limit, every other instruction takes time from them, and dequantizing in
-// every warp that needs a fragment is most of those: 128 × 256 in warp tiles of 64 × 64 would dequantize
-// each weight four times. Here each warp dequantizes its share of the next stage between the matrix
-// instructions of this one, and stores fragments as the matrix instruction takes them: one 16-byte store, and
-// one 16-byte load for each warp that uses one, both without bank conflicts.
+// Where the tensor cores are the limit, every other instruction takes time from them, and
+// dequantizing in every warp that needs a fragment is most of those: 128 × 256 in warp tiles of 64
+// × 64 would dequantize each weight four times. Here each warp dequantizes its share of the next
+// stage between the matrix instructions of this one, and stores fragments as the matrix instruction
+// takes them: one 16-byte store, and one 16-byte load for each warp that uses one, both without
+// bank conflicts.
 //
-//   per warp and stage of 64: 128 matrix instructions, 16 loads of A, 16 of B, 4 fragments of 15 + 1
+//   per warp and stage of 64: 128 matrix instructions, 16 loads of A, 16 of B, 4 fragments of 15 +
+//   1
 #pragma once
 #include "../common/dequantize.cuh"
 #include "stage.cuh"
@@ -23,37 +25,47 @@ class BroadTile {
   static constexpr int kCols = kTile.warpTokens / 8;
   static constexpr int kStages = stageCount(kTile, G, Transposed, kCompiledArch);
   static constexpr uint32_t kStageBytes = StageType::kBytes.total;
-  static constexpr uint32_t kFragments = kStages * kStageBytes;  // where the fragments of two stages lie, after the pipeline
-  static constexpr uint32_t kFragmentBytes = 512;                // of 32 lanes
+  static constexpr uint32_t kFragments =
+      kStages * kStageBytes;  // where the fragments of two stages lie, after the pipeline
+  static constexpr uint32_t kFragmentBytes = 512;  // of 32 lanes
   static constexpr uint32_t kBufferBytes = broadFragmentBytes(kTile) / 2;
-  static constexpr int kShare = 4;                               // fragments that a warp dequantizes a stage
-  static_assert(kTile.features / 16 * kSlabs == kShare * kTile.groupWarps() && kTile.groups == 1, "equal shares");
+  static constexpr int kShare = 4;  // fragments that a warp dequantizes a stage
+  static_assert(kTile.features / 16 * kSlabs == kShare * kTile.groupWarps() && kTile.groups == 1,
+                "equal shares");
 
   float sum[kRows][kCols][4] = {};
 
-  __device__ __forceinline__ BroadTile(int row0, int token0, int warp, int lane) : laneEntry(lane, true) {
+  __device__ __forceinline__ BroadTile(int row0, int token0, int warp, int lane)
+      : laneEntry(lane, true) {
     const int matrix = lane >> 3, r = lane & 7;
     activations = (token0 + (matrix >> 1) * 8 + r) * 128 + (((matrix & 1) ^ r) << 4);
     fragments = row0 * kSlabs * kFragmentBytes + lane * 16;
-    // Forward, a warp takes the four slabs of one feature row, which share their parameters; transposed, the four
-    // feature rows of a super-tile in one slab, for the same reason. Either is one ldmatrix.x4 of 512 bytes.
+    // Forward, a warp takes the four slabs of one feature row, which share their parameters;
+    // transposed, the four feature rows of a super-tile in one slab, for the same reason. Either is
+    // one ldmatrix.x4 of 512 bytes.
     const int tile = warp / 4, slab = warp % 4;
-    quads = StageType::kBytes.x + (Transposed ? tile * layout::kTileBytes + slab * 512 : warp * 512) + lane * 16;
+    quads = StageType::kBytes.x +
+            (Transposed ? tile * layout::kTileBytes + slab * 512 : warp * 512) + lane * 16;
     const int entry = !Transposed ? warp : G == Grouping::Coarse ? warp : tile * 4 * kSlabs + slab;
-    const uint32_t at = StageType::kBytes.x + StageType::kBytes.weights + entry * layout::kEntryBytes;
+    const uint32_t at =
+        StageType::kBytes.x + StageType::kBytes.weights + entry * layout::kEntryBytes;
     entries = at + LaneEntry<T, Transposed>::t(lane) * 16;
     midpoints = at + layout::kEntryMidpoints + LaneEntry<T, Transposed>::t(lane) * 4;
     made = (Transposed ? tile * 4 * kSlabs + slab : warp * kSlabs) * kFragmentBytes + lane * 16;
-    ptx::hold(activations), ptx::hold(fragments), ptx::hold(quads), ptx::hold(entries), ptx::hold(midpoints), ptx::hold(made);
+    ptx::hold(activations), ptx::hold(fragments), ptx::hold(quads), ptx::hold(entries),
+        ptx::hold(midpoints), ptx::hold(made);
   }
 
   // Adds `chunks` stages. Every thread of the CTA calls it.
   //
-  // One barrier a stage, before its last slab: by then every warp has loaded all it needs of the stage, and has written
-  // its share of the next. While warps wait for each other there, the operands of 32 matrix instructions are in registers.
+  // One barrier a stage, before its last slab: by then every warp has loaded all it needs of the
+  // stage, and has written its share of the next. While warps wait for each other there, the
+  // operands of 32 matrix instructions are in registers.
   __device__ __forceinline__ void reduce(StageType& stage, uint32_t base, int chunks) {
     const uint32_t wrap = base + kStages * kStageBytes;
-    const auto after = [&](uint32_t at) { return at + kStageBytes == wrap ? base : at + kStageBytes; };
+    const auto after = [&](uint32_t at) {
+      return at + kStageBytes == wrap ? base : at + kStageBytes;
+    };
 #pragma unroll 1
     for (int i = 0; i < kStages; i++) {
       if (i < chunks) stage.loadNext(base + i * kStageBytes);
@@ -78,7 +90,8 @@ class BroadTile {
       const auto copy = [&](int piece) {
         if (full) stage.loadPiece(now, piece);
       };
-      // Past the last stage, `next` and `other` are stages and fragments of before, which nobody uses.
+      // Past the last stage, `next` and `other` are stages and fragments of before, which nobody
+      // uses.
       step(now, next, buffer, other, turn, copy);
       ptx::copyAsyncCommit();
       now = next, next = after(next);
@@ -89,8 +102,8 @@ class BroadTile {
   }
 
  private:
-  uint32_t activations, fragments;            // this lane's operands, in a stage and in a buffer of fragments
-  uint32_t quads, entries, midpoints, made;   // its warp's share of the dequantizing
+  uint32_t activations, fragments;  // this lane's operands, in a stage and in a buffer of fragments
+  uint32_t quads, entries, midpoints, made;  // its warp's share of the dequantizing
   LaneEntry<T, Transposed> laneEntry;
   uint32_t a[2][kRows][4], b[2][kCols][2];
 
@@ -110,20 +123,29 @@ class BroadTile {
 
   // Parameters of the warp's fragment `share`; with Coarse groups one set serves all.
   __device__ __forceinline__ LaneParams loadParams(uint32_t stage, int share) const {
-    const int entry = G == Grouping::Coarse ? 0 : Transposed ? share * kSlabs : share * (kTile.features / 16);
-    return laneEntry.load(stage + entries + entry * layout::kEntryBytes, stage + midpoints + entry * layout::kEntryBytes);
+    const int entry = G == Grouping::Coarse ? 0
+                      : Transposed          ? share * kSlabs
+                                            : share * (kTile.features / 16);
+    return laneEntry.load(stage + entries + entry * layout::kEntryBytes,
+                          stage + midpoints + entry * layout::kEntryBytes);
   }
 
-  __device__ __forceinline__ static uint32_t dequantize(uint32_t quad, int reg, const LaneParams& p) {
+  __device__ __forceinline__ static uint32_t dequantize(uint32_t quad, int reg,
+                                                        const LaneParams& p) {
     switch (layout::fragmentNibble(reg, Transposed)) {
-      case 0: return dequantizePair<T, 0>(quad, p);
-      case 1: return dequantizePair<T, 1>(quad, p);
-      case 2: return dequantizePair<T, 2>(quad, p);
-      default: return dequantizePair<T, 3>(quad, p);
+      case 0:
+        return dequantizePair<T, 0>(quad, p);
+      case 1:
+        return dequantizePair<T, 1>(quad, p);
+      case 2:
+        return dequantizePair<T, 2>(quad, p);
+      default:
+        return dequantizePair<T, 3>(quad, p);
     }
   }
   __device__ __forceinline__ void store(uint32_t buffer, int share, const uint32_t (&v)[4]) const {
-    ptx::storeShared16(buffer + made + share * (Transposed ? kSlabs : 1) * kFragmentBytes, make_uint4(v[0], v[1], v[2], v[3]));
+    ptx::storeShared16(buffer + made + share * (Transposed ? kSlabs : 1) * kFragmentBytes,
+                       make_uint4(v[0], v[1], v[2], v[3]));
   }
 
   __device__ __forceinline__ void dequantizeAll(uint32_t stage, uint32_t buffer) const {
@@ -139,30 +161,39 @@ class BroadTile {
     }
   }
 
-  // Multiplies the stage at `now` and dequantizes the one at `next`. `turn` is the barrier before the last slab,
-  // `copy` a piece of refilling `now` after it: all at once they would keep the tensor cores waiting in every warp together.
+  // Multiplies the stage at `now` and dequantizes the one at `next`. `turn` is the barrier before
+  // the last slab, `copy` a piece of refilling `now` after it: all at once they would keep the
+  // tensor cores waiting in every warp together.
   template <typename Turn, typename Copy>
-  __device__ __forceinline__ void step(uint32_t now, uint32_t next, uint32_t buffer, uint32_t other, const Turn& turn, const Copy& copy) {
+  __device__ __forceinline__ void step(uint32_t now, uint32_t next, uint32_t buffer, uint32_t other,
+                                       const Turn& turn, const Copy& copy) {
     constexpr int kPerSlab = kRows * kCols;
     // A register every so many matrix instructions, done by the end of the third slab.
     constexpr int kEvery = (kSlabs - 1) * kPerSlab / (kShare * 4 + 1);
     constexpr int kCopyEvery = kPerSlab / StageType::kPieces;
-    static_assert(kEvery > 0 && kCopyEvery > 0, "enough matrix instructions to put the rest between");
+    static_assert(kEvery > 0 && kCopyEvery > 0,
+                  "enough matrix instructions to put the rest between");
     uint32_t q[kShare], v[4];
     ptx::loadMatrix4<Transposed>(q, next + quads);
     LaneParams params = loadParams(next, 0);
 #pragma unroll
     for (int s = 0; s < kSlabs; s++) {
       if (s == kSlabs - 1) turn();
-      if (s + 1 < kSlabs) loadOperands((s + 1) & 1, s + 1, now, buffer);
-      else loadOperands((s + 1) & 1, 0, next, other);
+      if (s + 1 < kSlabs)
+        loadOperands((s + 1) & 1, s + 1, now, buffer);
+      else
+        loadOperands((s + 1) & 1, 0, next, other);
 #pragma unroll
       for (int i = 0; i < kPerSlab; i++) {
-        // A's fragment stays while B's go by, back and forth: 8% faster on an H100 than the other way round.
+        // A's fragment stays while B's go by, back and forth: 8% faster on an H100 than the other
+        // way round.
         const int f = i / kCols, t = f % 2 ? kCols - 1 - i % kCols : i % kCols;
-        const uint32_t(&left)[4] = a[s & 1][f];
-        Numeric<T>::mma(sum[f][t], left[0], left[1], left[2], left[3], b[s & 1][t][0], b[s & 1][t][1]);
-        if (s == kSlabs - 1 && i % kCopyEvery == kCopyEvery - 1 && i / kCopyEvery < StageType::kPieces) copy(i / kCopyEvery);
+        const uint32_t (&left)[4] = a[s & 1][f];
+        Numeric<T>::mma(sum[f][t], left[0], left[1], left[2], left[3], b[s & 1][t][0],
+                        b[s & 1][t][1]);
+        if (s == kSlabs - 1 && i % kCopyEvery == kCopyEvery - 1 &&
+            i / kCopyEvery < StageType::kPieces)
+          copy(i / kCopyEvery);
         const int done = s * kPerSlab + i + 1;
         if (done % kEvery != 0 || done / kEvery > kShare * 4) continue;
         const int reg = done / kEvery - 1;

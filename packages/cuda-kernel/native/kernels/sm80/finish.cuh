@@ -9,24 +9,30 @@ namespace w4a16::sm80 {
 
 W4A16_DEVICE float loadAs(const void* p, DataType type, int64_t i) {
   switch (type) {
-    case DataType::Float16: return __half2float(static_cast<const __half*>(p)[i]);
-    case DataType::BFloat16: return __bfloat162float(static_cast<const __nv_bfloat16*>(p)[i]);
-    default: return static_cast<const float*>(p)[i];
+    case DataType::Float16:
+      return __half2float(static_cast<const __half*>(p)[i]);
+    case DataType::BFloat16:
+      return __bfloat162float(static_cast<const __nv_bfloat16*>(p)[i]);
+    default:
+      return static_cast<const float*>(p)[i];
   }
 }
 
 template <typename T>
 W4A16_DEVICE uint32_t pack2(float lo, float hi) {
   const T l = Numeric<T>::fromFloat(lo), h = Numeric<T>::fromFloat(hi);
-  return static_cast<uint32_t>(reinterpret_cast<const uint16_t&>(l)) | static_cast<uint32_t>(reinterpret_cast<const uint16_t&>(h)) << 16;
+  return static_cast<uint32_t>(reinterpret_cast<const uint16_t&>(l)) |
+         static_cast<uint32_t>(reinterpret_cast<const uint16_t&>(h)) << 16;
 }
 
 // Eight neighbouring features of one token, from `feature` on; those past the edge are not stored.
 template <typename T>
-W4A16_DEVICE void storeRounded(const FusedArguments& args, int64_t offset, int feature, const float (&v)[8]) {
+W4A16_DEVICE void storeRounded(const FusedArguments& args, int64_t offset, int feature,
+                               const float (&v)[8]) {
   T* out = static_cast<T*>(args.out) + offset;
   if (args.outAligned && feature + 8 <= args.features) {
-    *reinterpret_cast<uint4*>(out) = make_uint4(pack2<T>(v[0], v[1]), pack2<T>(v[2], v[3]), pack2<T>(v[4], v[5]), pack2<T>(v[6], v[7]));
+    *reinterpret_cast<uint4*>(out) = make_uint4(pack2<T>(v[0], v[1]), pack2<T>(v[2], v[3]),
+                                                pack2<T>(v[4], v[5]), pack2<T>(v[6], v[7]));
   } else {
 #pragma unroll
     for (int i = 0; i < 8; i++)
@@ -44,8 +50,10 @@ W4A16_DEVICE void storeOutput(const FusedArguments& args, int token, int feature
   }
   const int64_t offset = token * args.outStride + feature;
   switch (args.outType) {
-    case DataType::Float16: return storeRounded<__half>(args, offset, feature, v);
-    case DataType::BFloat16: return storeRounded<__nv_bfloat16>(args, offset, feature, v);
+    case DataType::Float16:
+      return storeRounded<__half>(args, offset, feature, v);
+    case DataType::BFloat16:
+      return storeRounded<__nv_bfloat16>(args, offset, feature, v);
     default: {
       float* out = static_cast<float*>(args.out) + offset;
 #pragma unroll
@@ -65,7 +73,8 @@ struct Collector {
 
   // Adds (or writes) one warp's fragments to a collected tile.
   template <bool Add>
-  __device__ __forceinline__ static void put(float* tile, const float (&sum)[kRows][kCols][4], int row0, int token0, int lane) {
+  __device__ __forceinline__ static void put(float* tile, const float (&sum)[kRows][kCols][4],
+                                             int row0, int token0, int lane) {
 #pragma unroll
     for (int f = 0; f < kRows; f++)
 #pragma unroll
@@ -81,7 +90,8 @@ struct Collector {
 
   // Leaves the sum over all groups readable by get(); every thread of the CTA calls it.
   template <bool AtOnce>
-  __device__ __forceinline__ static void collect(float* shared, const float (&sum)[kRows][kCols][4], int group, int row0, int token0, int lane) {
+  __device__ __forceinline__ static void collect(float* shared, const float (&sum)[kRows][kCols][4],
+                                                 int group, int row0, int token0, int lane) {
     __syncthreads();  // the pipeline's memory is free now
     if constexpr (AtOnce) {
       put<false>(shared + group * kFloats, sum, row0, token0, lane);
@@ -89,7 +99,9 @@ struct Collector {
     } else {
 #pragma unroll 1
       for (int g = 0; g < kTile.groups; g++) {
-        if (g == group) g == 0 ? put<false>(shared, sum, row0, token0, lane) : put<true>(shared, sum, row0, token0, lane);
+        if (g == group)
+          g == 0 ? put<false>(shared, sum, row0, token0, lane)
+                 : put<true>(shared, sum, row0, token0, lane);
         __syncthreads();
       }
     }
@@ -97,7 +109,8 @@ struct Collector {
 
   template <bool AtOnce>
   __device__ __forceinline__ static void get(const float* shared, int unit, float (&v)[8]) {
-    const float* at = shared + unit / (kTile.features / 8) * kPitch + unit % (kTile.features / 8) * 8;
+    const float* at =
+        shared + unit / (kTile.features / 8) * kPitch + unit % (kTile.features / 8) * 8;
 #pragma unroll
     for (int g = 0; g < (AtOnce ? kTile.groups : 1); g++)
 #pragma unroll
@@ -117,11 +130,12 @@ constexpr int unitsAtATime(int units, int threads) {
   return 1;
 }
 
-// Adds up the splits' partial sums of `Count` units, `Threads` apart, in the order of the splits. `part`: the first
-// half of the first unit of split 0; `Units` further its second half, and twice that the next split's. Those of split
-// `mine` come from `own`, which has the same bits.
+// Adds up the splits' partial sums of `Count` units, `Threads` apart, in the order of the splits.
+// `part`: the first half of the first unit of split 0; `Units` further its second half, and twice
+// that the next split's. Those of split `mine` come from `own`, which has the same bits.
 template <int Count, int Threads, int Units, typename Own>
-W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int splits, int mine, const Own& own) {
+W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int splits, int mine,
+                              const Own& own) {
 #pragma unroll
   for (int j = 0; j < Count; j++)
 #pragma unroll
@@ -140,7 +154,8 @@ W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int spli
     }
     float4 lo[Count], hi[Count];
 #pragma unroll
-    for (int j = 0; j < Count; j++) lo[j] = __ldcg(part + j * Threads), hi[j] = __ldcg(part + Units + j * Threads);
+    for (int j = 0; j < Count; j++)
+      lo[j] = __ldcg(part + j * Threads), hi[j] = __ldcg(part + Units + j * Threads);
 #pragma unroll
     for (int j = 0; j < Count; j++) {
       v[j][0] += lo[j].x, v[j][1] += lo[j].y, v[j][2] += lo[j].z, v[j][3] += lo[j].w;

@@ -28,11 +28,13 @@ W4A16_DEVICE void tileOf(const FusedArguments& args, int index, int& across, int
   down = band * kBand + inBand % height;
 }
 
-// The main loop of the other tiles: each group of warps goes through its own pipeline, and each warp dequantizes
-// what it multiplies.
+// The main loop of the other tiles: each group of warps goes through its own pipeline, and each
+// warp dequantizes what it multiplies.
 template <typename T, int TileIndex, Grouping G, bool Transposed>
-__device__ __forceinline__ void reduceInGroups(WarpTile<T, TileIndex, G, Transposed>& warpTile, Stage<TileIndex, G, Transposed>& stage, const FusedArguments& args,
-                                               uint32_t shared, int firstFeature, int begin, int end, int group) {
+__device__ __forceinline__ void reduceInGroups(WarpTile<T, TileIndex, G, Transposed>& warpTile,
+                                               Stage<TileIndex, G, Transposed>& stage,
+                                               const FusedArguments& args, uint32_t shared,
+                                               int firstFeature, int begin, int end, int group) {
   using StageType = Stage<TileIndex, G, Transposed>;
   constexpr TileShape kTile = kTiles[TileIndex];
   constexpr int kStages = stageCount(kTile, G, Transposed, kCompiledArch);
@@ -49,7 +51,8 @@ __device__ __forceinline__ void reduceInGroups(WarpTile<T, TileIndex, G, Transpo
 #pragma unroll 1
   for (int i = 0; i < chunks; i++) {
     ptx::copyAsyncWait<kStages - 2>();
-    // Everyone's copies have landed, and everyone is done with the stage before this one, to be refilled.
+    // Everyone's copies have landed, and everyone is done with the stage before this one, to be
+    // refilled.
     ptx::groupBarrier<kTile.groups, StageType::kThreads>(group);
     if (i + kStages - 1 < chunks) stage.loadNext((source == base ? wrap : source) - kStageBytes);
     ptx::copyAsyncCommit();
@@ -57,7 +60,8 @@ __device__ __forceinline__ void reduceInGroups(WarpTile<T, TileIndex, G, Transpo
     source = source + kStageBytes == wrap ? base : source + kStageBytes;
   }
   // The same number of barriers for every group: compute-sanitizer's racecheck counts them.
-  for (int i = chunks; i < ceilDiv(end - begin, kTile.groups); i++) ptx::groupBarrier<kTile.groups, StageType::kThreads>(group);
+  for (int i = chunks; i < ceilDiv(end - begin, kTile.groups); i++)
+    ptx::groupBarrier<kTile.groups, StageType::kThreads>(group);
   ptx::copyAsyncWait<0>();
 }
 
@@ -79,25 +83,32 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
     const int begin = static_cast<int>(static_cast<int64_t>(args.chunks) * split / args.splits);
     const int end = static_cast<int>(static_cast<int64_t>(args.chunks) * (split + 1) / args.splits);
 
-    const int group = threadIdx.x / kGroupThreads, thread = threadIdx.x % kGroupThreads, lane = threadIdx.x % 32;
+    const int group = threadIdx.x / kGroupThreads, thread = threadIdx.x % kGroupThreads,
+              lane = threadIdx.x % 32;
     const int warp = thread / 32;
     const int row0 = warp % (kTile.features / kTile.warpFeatures) * kWarpRows;
     const int token0 = warp / (kTile.features / kTile.warpFeatures) * kTile.warpTokens;
 
     // This group takes chunks begin + group, begin + group + groups, …
     StageType stage(args, thread, firstFeature, firstToken, begin + group);
-    using Warp = std::conditional_t<kTile.broad, BroadTile<T, TileIndex, G, Transposed>, WarpTile<T, TileIndex, G, Transposed>>;
+    using Warp = std::conditional_t<kTile.broad, BroadTile<T, TileIndex, G, Transposed>,
+                                    WarpTile<T, TileIndex, G, Transposed>>;
     Warp warpTile(row0, token0, warp, lane);
-    if constexpr (kTile.broad) warpTile.reduce(stage, ptx::sharedAddress(shared), end - begin);
-    else reduceInGroups(warpTile, stage, args, ptx::sharedAddress(shared), firstFeature, begin, end, group);
+    if constexpr (kTile.broad)
+      warpTile.reduce(stage, ptx::sharedAddress(shared), end - begin);
+    else
+      reduceInGroups(warpTile, stage, args, ptx::sharedAddress(shared), firstFeature, begin, end,
+                     group);
 
     using CollectorType = Collector<TileIndex>;
     float* const collected = reinterpret_cast<float*>(shared);
     CollectorType::template collect<kAtOnce>(collected, warpTile.sum, group, row0, token0, lane);
 
-    float* const partials = args.workspace + static_cast<int64_t>(tile) * args.splits * (kTile.tokens * kTile.features);
+    float* const partials =
+        args.workspace + static_cast<int64_t>(tile) * args.splits * (kTile.tokens * kTile.features);
     if (args.splits > 1) {
-      float4* const mine = reinterpret_cast<float4*>(partials + static_cast<int64_t>(split) * (kTile.tokens * kTile.features));
+      float4* const mine = reinterpret_cast<float4*>(
+          partials + static_cast<int64_t>(split) * (kTile.tokens * kTile.features));
       for (int unit = threadIdx.x; unit < CollectorType::kUnits; unit += kTile.threads()) {
         float v[8];
         CollectorType::template get<kAtOnce>(collected, unit, v);
@@ -108,21 +119,27 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
       if (!arriveLast(args.counters + tile, args.splits)) return;
     }
     // Several units at a time: their partial sums come from L2 together.
-    constexpr int kThreads = kTile.threads(), kAtATime = unitsAtATime(CollectorType::kUnits, kThreads);
+    constexpr int kThreads = kTile.threads(),
+                  kAtATime = unitsAtATime(CollectorType::kUnits, kThreads);
     for (int first = threadIdx.x; first < CollectorType::kUnits; first += kAtATime * kThreads) {
       float v[kAtATime][8];
       if (args.splits > 1) {
         // This CTA's own part is still in shared memory.
-        addPartials<kAtATime, kThreads, CollectorType::kUnits>(v, reinterpret_cast<const float4*>(partials) + first, args.splits, split,
-                                                               [&](int j, float(&own)[8]) { CollectorType::template get<kAtOnce>(collected, first + j * kThreads, own); });
+        addPartials<kAtATime, kThreads, CollectorType::kUnits>(
+            v, reinterpret_cast<const float4*>(partials) + first, args.splits, split,
+            [&](int j, float (&own)[8]) {
+              CollectorType::template get<kAtOnce>(collected, first + j * kThreads, own);
+            });
       } else {
 #pragma unroll
-        for (int j = 0; j < kAtATime; j++) CollectorType::template get<kAtOnce>(collected, first + j * kThreads, v[j]);
+        for (int j = 0; j < kAtATime; j++)
+          CollectorType::template get<kAtOnce>(collected, first + j * kThreads, v[j]);
       }
 #pragma unroll
       for (int j = 0; j < kAtATime; j++) {
         const int unit = first + j * kThreads;
-        const int token = firstToken + unit / (kTile.features / 8), feature = firstFeature + unit % (kTile.features / 8) * 8;
+        const int token = firstToken + unit / (kTile.features / 8),
+                  feature = firstFeature + unit % (kTile.features / 8) * 8;
         if (token < args.tokens && feature < args.features) storeOutput(args, token, feature, v[j]);
       }
     }

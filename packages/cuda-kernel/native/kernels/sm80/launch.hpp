@@ -25,10 +25,12 @@ constexpr size_t kWorkspaceBytes = 24 << 20;
 constexpr size_t kWorkspaceCounters = 4096;
 bool fitsWorkspace(const FusedProblem& problem, int tile, int splits);
 
-// The architecture (times ten) whose code the current device runs: 800 where it is compiled from PTX.
+// The architecture (times ten) whose code the current device runs: 800 where it is compiled from
+// PTX.
 cudaError_t compiledArch(int* arch);
 
 // Enqueues the product; `arch` is compiledArch() of the current device. M = 0 enqueues nothing.
-cudaError_t launchFused(const FusedProblem& problem, const FusedPlan& plan, int arch, cudaStream_t stream);
+cudaError_t launchFused(const FusedProblem& problem, const FusedPlan& plan, int arch,
+                        cudaStream_t stream);
 
 }  // namespace w4a16::sm80

@@ -8,6 +8,7 @@ TYPES = (("__half", "f16"), ("__nv_bfloat16", "bf16"))
 lines = [
     "// Written by generate_wgmma.py. d[64 × N] += a[64 × 16] · b[16 × N]: A from registers, B K-major in",
     "// 128-byte-swizzled shared memory, float32 accumulators.",
+    "// clang-format off",
     "#pragma once",
     "#include <cuda_bf16.h>",
     "#include <cuda_fp16.h>",

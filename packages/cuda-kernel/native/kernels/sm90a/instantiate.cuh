@@ -1,4 +1,5 @@
-// Fills one table of kernels: every shape, with one or two parameter rows to 64 of K, for one activation type and direction.
+// Fills one table of kernels: every shape, with one or two parameter rows to 64 of K, for one
+// activation type and direction.
 #pragma once
 #include <utility>
 
@@ -10,13 +11,16 @@ namespace w4a16::sm90a {
 
 template <typename T, bool Transposed, int ShapeIndex, int Units>
 const void* kernelOf() {
-  if constexpr (kShapes[ShapeIndex].family == Family::Pair) return reinterpret_cast<const void*>(&pairKernel<T, ShapeIndex, Units, Transposed>);
-  else return reinterpret_cast<const void*>(&wholeKernel<T, ShapeIndex, Units, Transposed>);
+  if constexpr (kShapes[ShapeIndex].family == Family::Pair)
+    return reinterpret_cast<const void*>(&pairKernel<T, ShapeIndex, Units, Transposed>);
+  else
+    return reinterpret_cast<const void*>(&wholeKernel<T, ShapeIndex, Units, Transposed>);
 }
 
 template <typename T, bool Transposed, int... ShapeIndex>
 KernelTable makeTable(std::integer_sequence<int, ShapeIndex...>) {
-  return {{{{kernelOf<T, Transposed, ShapeIndex, 1>(), kernelOf<T, Transposed, ShapeIndex, 2>()}}...}};
+  return {
+      {{{kernelOf<T, Transposed, ShapeIndex, 1>(), kernelOf<T, Transposed, ShapeIndex, 2>()}}...}};
 }
 template <typename T, bool Transposed>
 KernelTable makeTable() {

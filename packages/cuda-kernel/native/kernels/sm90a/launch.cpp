@@ -10,40 +10,53 @@
 namespace w4a16::sm90a {
 namespace {
 
-int64_t featuresOf(const FusedProblem& p) { return p.transposed ? p.K : p.N; }
-int64_t reductionOf(const FusedProblem& p) { return p.transposed ? p.N : p.K; }
+int64_t featuresOf(const FusedProblem& p) {
+  return p.transposed ? p.K : p.N;
+}
+int64_t reductionOf(const FusedProblem& p) {
+  return p.transposed ? p.N : p.K;
+}
 int64_t outputTiles(const FusedProblem& p, const Shape& s) {
   return ceilDiv<int64_t>(featuresOf(p), s.features()) * ceilDiv<int64_t>(p.M, s.tokens);
 }
 // A partial tile takes about as long to be written as this many stages are multiplied.
 constexpr int kFirstPartExtra = 3;
 
-bool aligned16(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
+bool aligned16(const void* p) {
+  return reinterpret_cast<uintptr_t>(p) % 16 == 0;
+}
 
 const void* findKernel([[maybe_unused]] const FusedProblem& p, [[maybe_unused]] int shape) {
 #ifdef W4A16_HOPPER
-  const KernelTable& table = p.xType == DataType::Float16 ? (p.transposed ? kFloat16Transposed() : kFloat16Forward())
-                                                          : (p.transposed ? kBFloat16Transposed() : kBFloat16Forward());
+  const KernelTable& table = p.xType == DataType::Float16
+                                 ? (p.transposed ? kFloat16Transposed() : kFloat16Forward())
+                                 : (p.transposed ? kBFloat16Transposed() : kBFloat16Forward());
   return table[shape][paramUnits(p.groupSize, p.K) - 1];
 #else
   return nullptr;
 #endif
 }
 
-// The limit on dynamic shared memory is raised once a kernel and device. Setting it twice does no harm.
+// The limit on dynamic shared memory is raised once a kernel and device. Setting it twice does no
+// harm.
 cudaError_t allowShared(const FusedProblem& p, int shape, const void* kernel, int bytes) {
   constexpr int kDevices = 64;
   static std::atomic<bool> allowed[kDevices][kShapeCount][8];
   int device;
   if (const cudaError_t error = cudaGetDevice(&device)) return error;
-  const int variant = (p.xType == DataType::Float16) * 4 + p.transposed * 2 + paramUnits(p.groupSize, p.K) - 1;
-  if (device < kDevices && allowed[device][shape][variant].load(std::memory_order_acquire)) return cudaSuccess;
-  const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
-  if (error == cudaSuccess && device < kDevices) allowed[device][shape][variant].store(true, std::memory_order_release);
+  const int variant =
+      (p.xType == DataType::Float16) * 4 + p.transposed * 2 + paramUnits(p.groupSize, p.K) - 1;
+  if (device < kDevices && allowed[device][shape][variant].load(std::memory_order_acquire))
+    return cudaSuccess;
+  const cudaError_t error =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+  if (error == cudaSuccess && device < kDevices)
+    allowed[device][shape][variant].store(true, std::memory_order_release);
   return error;
 }
 
-Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspace, uint32_t* counters) {
+Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspace,
+                        uint32_t* counters) {
   const Shape& shape = kShapes[plan.shape];
   const layout::PackedExtent extent(p.N, p.K);
   const layout::ParamTable table(p.N, p.K, p.groupSize);
@@ -75,7 +88,8 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
   a.outScale = p.outScale;
   a.outType = p.outType;
   a.biasType = p.biasType;
-  a.outVector = p.outType != DataType::Float32 && aligned16(p.out) && (p.outStride % 8 == 0 || p.M == 1);
+  a.outVector =
+      p.outType != DataType::Float32 && aligned16(p.out) && (p.outStride % 8 == 0 || p.M == 1);
   // The copy engine stores 16 bytes at least: at an edge inside of them it would write past it.
   if (shape.family == Family::Whole && a.features % 8 != 0) a.outVector = false;
   a.xBoxed = boxedActivations(p);
@@ -85,17 +99,23 @@ Arguments makeArguments(const FusedProblem& p, const Plan& plan, float* workspac
 
 }  // namespace
 
-bool built() { return findKernel({}, 0) != nullptr; }
+bool built() {
+  return findKernel({}, 0) != nullptr;
+}
 
 const char* unsupported(const FusedProblem& p) {
   if (!built()) return "this build has no kernels for sm_90a";
   constexpr int64_t kLargest = INT32_MAX / 2;
   if (p.xType == DataType::Float32) return "float32 activations: wgmma multiplies 16-bit types";
-  if (p.outType != p.xType && p.outType != DataType::Float32) return "the output is of the other 16-bit type";
-  if (paramUnits(p.groupSize, p.K) == 0) return "the group size is neither a multiple of 32 nor all of K";
+  if (p.outType != p.xType && p.outType != DataType::Float32)
+    return "the output is of the other 16-bit type";
+  if (paramUnits(p.groupSize, p.K) == 0)
+    return "the group size is neither a multiple of 32 nor all of K";
   if (!aligned16(p.x)) return "the activations do not start at a multiple of 16 bytes";
-  if (p.M > 1 && p.xStride % 8 != 0) return "the rows of the activations are not a multiple of 16 bytes apart";
-  if (p.M > kLargest || p.N > kLargest || p.K > kLargest || p.xStride >= int64_t{1} << 38) return "an extent is beyond 2^30";
+  if (p.M > 1 && p.xStride % 8 != 0)
+    return "the rows of the activations are not a multiple of 16 bytes apart";
+  if (p.M > kLargest || p.N > kLargest || p.K > kLargest || p.xStride >= int64_t{1} << 38)
+    return "an extent is beyond 2^30";
   if (outputTiles(p, kShapes[0]) > kLargest) return "more output tiles than one launch holds";
   return nullptr;
 }
@@ -125,21 +145,28 @@ Plan makePlan(const FusedProblem& p, int shape, int parts, int multiprocessors) 
 
 std::string nameOf(const Plan& plan) {
   const Shape& s = kShapes[plan.shape];
-  std::string name = (s.family == Family::Pair ? "pair " : "whole ") + std::to_string(s.features()) + "x" + std::to_string(s.tokens);
+  std::string name = (s.family == Family::Pair ? "pair " : "whole ") +
+                     std::to_string(s.features()) + "x" + std::to_string(s.tokens);
   if (s.perSM > 1) name += " (" + std::to_string(s.perSM) + " a multiprocessor)";
-  if (plan.schedule.parts > 1) name += ", last wave in " + std::to_string(plan.schedule.parts) + " parts";
+  if (plan.schedule.parts > 1)
+    name += ", last wave in " + std::to_string(plan.schedule.parts) + " parts";
   return name;
 }
 
 size_t workspaceBytes(const Plan& plan) {
   const Shape& s = kShapes[plan.shape];
-  return plan.schedule.parts < 2 ? 0 : static_cast<size_t>(plan.schedule.ctas) * s.features() * s.tokens * sizeof(float);
+  return plan.schedule.parts < 2
+             ? 0
+             : static_cast<size_t>(plan.schedule.ctas) * s.features() * s.tokens * sizeof(float);
 }
 size_t counterCount(const Plan& plan) {
-  return plan.schedule.parts < 2 ? 0 : static_cast<size_t>(plan.schedule.ctas) * kShapes[plan.shape].rows;
+  return plan.schedule.parts < 2
+             ? 0
+             : static_cast<size_t>(plan.schedule.ctas) * kShapes[plan.shape].rows;
 }
 
-cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspace, uint32_t* counters, cudaStream_t stream) {
+cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspace,
+                        uint32_t* counters, cudaStream_t stream) {
   if (p.M == 0) return cudaSuccess;
   if (unsupported(p)) return cudaErrorInvalidValue;
   const Shape& shape = kShapes[plan.shape];
@@ -160,7 +187,8 @@ cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspac
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {2, 1, 1};
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(pair ? static_cast<unsigned>(2 * outputTiles(p, shape)) : static_cast<unsigned>(plan.schedule.ctas));
+  config.gridDim = dim3(pair ? static_cast<unsigned>(2 * outputTiles(p, shape))
+                             : static_cast<unsigned>(plan.schedule.ctas));
   config.blockDim = dim3(shape.threads());
   config.dynamicSmemBytes = shared.total;
   config.stream = stream;

@@ -25,7 +25,8 @@ struct Plan {
   float microseconds;  // the model's estimate
 };
 
-// Whether the build has these kernels. They run on devices of compute capability 9.0 and nothing else.
+// Whether the build has these kernels. They run on devices of compute capability 9.0 and nothing
+// else.
 bool built();
 
 // Why these kernels do not take a problem, in words for a user; null if they do.
@@ -34,8 +35,8 @@ const char* unsupported(const FusedProblem& problem);
 // As in "pair 128x192" (features × tokens of a tile) or "whole 128x256, last wave in 2 parts".
 std::string nameOf(const Plan& plan);
 
-// A plan of one shape. `parts` > 1: cut the tiles of a Whole shape's last wave into so many, where that many CTAs
-// are idle in it; otherwise it has no effect.
+// A plan of one shape. `parts` > 1: cut the tiles of a Whole shape's last wave into so many, where
+// that many CTAs are idle in it; otherwise it has no effect.
 Plan makePlan(const FusedProblem& problem, int shape, int parts, int multiprocessors);
 
 // Scratch memory of a plan: for one launch at a time, so one for each stream. The counters must be
@@ -44,6 +45,7 @@ size_t workspaceBytes(const Plan& plan);
 size_t counterCount(const Plan& plan);
 
 // Enqueues the product on the current device. M = 0 enqueues nothing.
-cudaError_t launchFused(const FusedProblem& problem, const Plan& plan, float* workspace, uint32_t* counters, cudaStream_t stream);
+cudaError_t launchFused(const FusedProblem& problem, const Plan& plan, float* workspace,
+                        uint32_t* counters, cudaStream_t stream);
 
 }  // namespace w4a16::sm90a

@@ -1,8 +1,9 @@
 // The inner loop of one warpgroup: 64 features of the tile. Packed codes come by ldmatrix, are
-// dequantized in registers and are wgmma's A operand; activations in shared memory are its B operand.
+// dequantized in registers and are wgmma's A operand; activations in shared memory are its B
+// operand.
 //
-// The tensor cores work while the next fragments are dequantized: a fragment's registers are written
-// again only after the wgmma that reads them is done.
+// The tensor cores work while the next fragments are dequantized: a fragment's registers are
+// written again only after the wgmma that reads them is done.
 #pragma once
 #include "../common/dequantize.cuh"
 #include "ring.cuh"
@@ -20,12 +21,15 @@ class Multiplier {
   static constexpr int kSlabs = 4;  // k16 steps in a chunk
   static constexpr bool kBatched = kShape.batchedFor(Transposed);
   static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
-  // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs. All at once they keep shared memory from
-  // the tensor cores, which read activations half of the time: so one slab's at a time, but with 192 and 256 tokens, where the other was faster.
-  static constexpr bool kOneAhead = Transposed && !kBatched && kShape.family == Family::Whole && (kShape.tokens % 64 != 0 || kShape.spans() == 2);
+  // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs. All at once
+  // they keep shared memory from the tensor cores, which read activations half of the time: so one
+  // slab's at a time, but with 192 and 256 tokens, where the other was faster.
+  static constexpr bool kOneAhead = Transposed && !kBatched && kShape.family == Family::Whole &&
+                                    (kShape.tokens % 64 != 0 || kShape.spans() == 2);
   static constexpr int kParamSets = !Transposed ? Units : kOneAhead ? 2 : kSlabs;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
-  static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0, "two chunks take turns with the fragments");
+  static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0,
+                "two chunks take turns with the fragments");
 
  public:
   static constexpr int kSums = kShape.tokens / 2;
@@ -33,17 +37,23 @@ class Multiplier {
   float sum[kSums];
 
   // `row`: which 64 features of the tile; `warp`: which 16 of them.
-  __device__ __forceinline__ Multiplier(const R& ring, const Arguments& args, int row, int warp, int lane)
+  __device__ __forceinline__ Multiplier(const R& ring, const Arguments& args, int row, int warp,
+                                        int lane)
       : ring_(ring),
         lane_(ptx::held(lane)),
-        quadsAt_(ptx::held(ring.weights(0) + row * (Transposed ? kShape.chunks : 1) * layout::kTileBytes +
-                           (Transposed ? ((lane >> 3) * 4 + warp) * layout::kBlockBytes + (lane & 7) * 16 : warp * (4 * layout::kBlockBytes) + lane * 16))),
+        quadsAt_(ptx::held(
+            ring.weights(0) + row * (Transposed ? kShape.chunks : 1) * layout::kTileBytes +
+            (Transposed ? ((lane >> 3) * 4 + warp) * layout::kBlockBytes + (lane & 7) * 16
+                        : warp * (4 * layout::kBlockBytes) + lane * 16))),
         operandAt_(ptx::sharedOperand(ring.x(0))),
         chunkPitch_(args.xRows * (128 / 16)),
         entry_(lane, true),
-        paramsAt_(ptx::held(ring.params(0) + LaneEntry<T, Transposed>::t(lane) * 16 +
-                            (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes : row * kRunBytes + warp * layout::kEntryBytes))),
-        midpointsAt_(ptx::held(paramsAt_ + layout::kEntryMidpoints - LaneEntry<T, Transposed>::t(lane) * 12)) {}
+        paramsAt_(
+            ptx::held(ring.params(0) + LaneEntry<T, Transposed>::t(lane) * 16 +
+                      (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes
+                                  : row * kRunBytes + warp * layout::kEntryBytes))),
+        midpointsAt_(ptx::held(paramsAt_ + layout::kEntryMidpoints -
+                               LaneEntry<T, Transposed>::t(lane) * 12)) {}
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -54,8 +64,8 @@ class Multiplier {
   // A batch of one chunk to a stage: stages take turns with the fragments.
   static constexpr bool kTurns = kBatched && kShape.chunks == 1;
 
-  // Multiplies the stage in `slot`, and releases the slot whose last wgmma is then known to be done. `Turn`: 0 for every
-  // stage, or if kTurns 0 and 1 in turn.
+  // Multiplies the stage in `slot`, and releases the slot whose last wgmma is then known to be
+  // done. `Turn`: 0 for every stage, or if kTurns 0 and 1 in turn.
   template <int Turn>
   __device__ __forceinline__ void stage(int slot) {
     uint32_t quads[2][kSlabs];
@@ -63,14 +73,18 @@ class Multiplier {
 #pragma unroll
     for (int c = 0; c < kShape.chunks; c++) {
       if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
-      if constexpr (kOneAhead) loadParam(slot, c, 0);
-      else loadParams(slot, c);
+      if constexpr (kOneAhead)
+        loadParam(slot, c, 0);
+      else
+        loadParams(slot, c);
       const uint32_t b = operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_;
-      uint32_t(&words)[kSlabs] = quads[c & 1];
+      uint32_t (&words)[kSlabs] = quads[c & 1];
       if constexpr (kBatched) {
         const int set = kTurns ? Turn : c & 1;
-        ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and the slot it was the last to read
-        if (kTurns ? older_ >= 0 : c == 1 && last_ >= 0) ring_.release(kTurns ? older_ : last_, lane_);
+        ptx::wgmmaWait<1>();  // the batch before the last is done: its fragments are free, and the
+                              // slot it was the last to read
+        if (kTurns ? older_ >= 0 : c == 1 && last_ >= 0)
+          ring_.release(kTurns ? older_ : last_, lane_);
 #pragma unroll
         for (int s = 0; s < kSlabs; s++) dequantize(a_[set * kSlabs + s], words[s], s);
         ptx::wgmmaFence();
@@ -81,7 +95,8 @@ class Multiplier {
 #pragma unroll
         for (int s = 0; s < kSlabs; s++) {
           ptx::wgmmaWait<kSlabs - 1>();  // the wgmma that read this fragment is done
-          asm volatile("" : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
+          asm volatile(""
+                       : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
           dequantize(a_[s], words[s], s);
           ptx::wgmmaFence();
           multiplyAdd(a_[s], b + s * 2);
@@ -107,16 +122,22 @@ class Multiplier {
   __device__ __forceinline__ void multiplyAdd(const uint32_t (&a)[4], uint32_t b) {
     constexpr int kSpan = kShape.spanTokens();
 #pragma unroll
-    for (int i = 0; i < kShape.spans(); i++) ptx::Wgmma<T, kSpan>::multiplyAdd(sum + i * (kSpan / 2), a, ptx::swizzledOperand(b + i * (kSpan * 128 / 16)));
+    for (int i = 0; i < kShape.spans(); i++)
+      ptx::Wgmma<T, kSpan>::multiplyAdd(sum + i * (kSpan / 2), a,
+                                        ptx::swizzledOperand(b + i * (kSpan * 128 / 16)));
   }
   // The four blocks of this warp's 16 features along the reduction.
   __device__ __forceinline__ void loadQuads(uint32_t (&quads)[kSlabs], int slot, int chunk) const {
-    ptx::loadMatrix4<Transposed>(quads, quadsAt_ + slot * R::kLayout.weights + chunk * (Transposed ? 1 : kShape.rows) * layout::kTileBytes);
+    ptx::loadMatrix4<Transposed>(quads,
+                                 quadsAt_ + slot * R::kLayout.weights +
+                                     chunk * (Transposed ? 1 : kShape.rows) * layout::kTileBytes);
   }
-  // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of runs [row][unit][chunk].
+  // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of
+  // runs [row][unit][chunk].
   __device__ __forceinline__ void loadParam(int slot, int chunk, int i) {
     constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
-    const uint32_t from = slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + i * kStep;
+    const uint32_t from =
+        slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + i * kStep;
     params_[i % kParamSets] = entry_.load(paramsAt_ + from, midpointsAt_ + from);
   }
   __device__ __forceinline__ void loadParams(int slot, int chunk) {
@@ -134,7 +155,7 @@ class Multiplier {
   const R& ring_;
   const int lane_;
   const uint32_t quadsAt_, operandAt_;  // of slot 0, this lane's
-  const uint32_t chunkPitch_;           // between chunks of activations, as an operand's address counts
+  const uint32_t chunkPitch_;  // between chunks of activations, as an operand's address counts
   const LaneEntry<T, Transposed> entry_;
   const uint32_t paramsAt_, midpointsAt_;
   int last_, older_;  // slots of the last two stages, not yet released; or −1

@@ -14,9 +14,10 @@ template <typename T, int ShapeIndex, int Units>
 struct Exchange {
   using R = Ring<ShapeIndex, Units>;
   static constexpr Shape kShape = R::kShape;
-  static constexpr int kOwned = kShape.tokens / 16;      // units of 8 tokens a CTA owns
-  static constexpr int kSources = 2 * kShape.groups - 1;  // partial sums that arrive for a unit; one more stays in registers
-  static constexpr int kPartBytes = 128 * 16;             // one warpgroup's share of a unit: a float4 a thread
+  static constexpr int kOwned = kShape.tokens / 16;  // units of 8 tokens a CTA owns
+  static constexpr int kSources =
+      2 * kShape.groups - 1;  // partial sums that arrive for a unit; one more stays in registers
+  static constexpr int kPartBytes = 128 * 16;  // one warpgroup's share of a unit: a float4 a thread
   static constexpr int kRowBytes = kOwned * kSources * kPartBytes;  // arriving for 64 features
 
   const R& ring;
@@ -30,14 +31,18 @@ struct Exchange {
   // Sources 0 .. groups−1 are the peer's groups, the rest this CTA's groups from 1 on.
   __device__ __forceinline__ void send(const float* sum) const {
     constexpr int kStep = kSources * kPartBytes;
-    const uint32_t peerBarrier = ptx::mapShared(ring.received(row), rank ^ 1), ownBarrier = ptx::mapShared(ring.received(row), rank);
-    const uint32_t peer = ptx::mapShared(part(0, group), rank ^ 1), own = ptx::mapShared(part(0, kShape.groups + group - 1), rank);
+    const uint32_t peerBarrier = ptx::mapShared(ring.received(row), rank ^ 1),
+                   ownBarrier = ptx::mapShared(ring.received(row), rank);
+    const uint32_t peer = ptx::mapShared(part(0, group), rank ^ 1),
+                   own = ptx::mapShared(part(0, kShape.groups + group - 1), rank);
 #pragma unroll
     for (int u = 0; u < kOwned; u++) {
       const float* v = sum + 8 * u;  // units 2u (v[0..3]) and 2u + 1 (v[4..7])
-      ptx::storeAsync(peer + u * kStep, peerBarrier, rank ? v[0] : v[4], rank ? v[1] : v[5], rank ? v[2] : v[6], rank ? v[3] : v[7]);
+      ptx::storeAsync(peer + u * kStep, peerBarrier, rank ? v[0] : v[4], rank ? v[1] : v[5],
+                      rank ? v[2] : v[6], rank ? v[3] : v[7]);
       if (kShape.groups > 1 && group > 0)
-        ptx::storeAsync(own + u * kStep, ownBarrier, rank ? v[4] : v[0], rank ? v[5] : v[1], rank ? v[6] : v[2], rank ? v[7] : v[3]);
+        ptx::storeAsync(own + u * kStep, ownBarrier, rank ? v[4] : v[0], rank ? v[5] : v[1],
+                        rank ? v[6] : v[2], rank ? v[7] : v[3]);
     }
   }
 
@@ -47,12 +52,14 @@ struct Exchange {
     for (int i = 0; i < 4; i++) t[i] = rank ? sum[8 * u + 4 + i] : sum[8 * u + i];
 #pragma unroll
     for (int i = 0; i < kSources; i++) {
-      const float4 v = ptx::loadSharedFloat4(part(u, i < kShape.groups - 1 ? kShape.groups + i : i - (kShape.groups - 1)));
+      const float4 v = ptx::loadSharedFloat4(
+          part(u, i < kShape.groups - 1 ? kShape.groups + i : i - (kShape.groups - 1)));
       t[0] += v.x, t[1] += v.y, t[2] += v.z, t[3] += v.w;
     }
   }
 
-  __device__ __forceinline__ void store(const float* sum, int firstToken, int firstFeature, int warp, int lane) const {
+  __device__ __forceinline__ void store(const float* sum, int firstToken, int firstFeature,
+                                        int warp, int lane) const {
     const int feature = firstFeature + warp * 16 + lane / 4;
     float owned[4 * kOwned];
 #pragma unroll
@@ -65,12 +72,14 @@ struct Exchange {
     scaleAndBias(args, owned, feature);
     const auto tokenOf = [&](int u) { return firstToken + (2 * u + rank) * 8; };
     if (storesVectors(args, firstFeature)) {
-      const uint32_t staging = ring.extra() + row * kRowBytes;  // over the partial sums, which this row has read
+      const uint32_t staging =
+          ring.extra() + row * kRowBytes;  // over the partial sums, which this row has read
       ptx::namedBarrier(1 + row, 128);
       const uint32_t to = staging + stagingOffset(lane & 7, 2 * warp + (lane >> 3 & 1));
 #pragma unroll
       for (int u = 0; u < kOwned; u++)
-        ptx::storeMatrix2Transposed(to + u * 1024, roundPair<T>(owned[4 * u], owned[4 * u + 1]), roundPair<T>(owned[4 * u + 2], owned[4 * u + 3]));
+        ptx::storeMatrix2Transposed(to + u * 1024, roundPair<T>(owned[4 * u], owned[4 * u + 1]),
+                                    roundPair<T>(owned[4 * u + 2], owned[4 * u + 3]));
       ptx::namedBarrier(1 + row, 128);
       const int piece = thread % 8, first = thread / 64;
       const uint32_t from = staging + stagingOffset(thread / 8 % 8, piece);
@@ -78,21 +87,26 @@ struct Exchange {
       T* out = static_cast<T*>(args.out) + token * args.outStride + firstFeature + piece * 8;
 #pragma unroll 4
       for (int u = first; u < kOwned; u += 2, token += 32, out += 32 * args.outStride)
-        if (token < args.tokens) *reinterpret_cast<uint4*>(out) = ptx::loadShared16(from + u * 1024);
+        if (token < args.tokens)
+          *reinterpret_cast<uint4*>(out) = ptx::loadShared16(from + u * 1024);
     } else {
       const int column = warp * 16 + lane / 4;
       const uint32_t staging = ring.extra() + row * kRowBytes;
       ptx::namedBarrier(1 + row, 128);
 #pragma unroll
-      for (int i = 0; i < 4 * kOwned; i++) stageElement(staging, i / 4 * 8 + lane % 4 * 2 + i % 2, column + i / 2 % 2 * 8, owned[i]);
+      for (int i = 0; i < 4 * kOwned; i++)
+        stageElement(staging, i / 4 * 8 + lane % 4 * 2 + i % 2, column + i / 2 % 2 * 8, owned[i]);
       ptx::namedBarrier(1 + row, 128);
-      storeStaged<T>(args, staging, kOwned * 8, [&](int i) { return tokenOf(i / 8) + i % 8; }, firstFeature, thread);
+      storeStaged<T>(
+          args, staging, kOwned * 8, [&](int i) { return tokenOf(i / 8) + i % 8; }, firstFeature,
+          thread);
     }
   }
 };
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
-__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM) pairKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM)
+    pairKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
   using R = Ring<ShapeIndex, Units>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
@@ -100,23 +114,26 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
   enum { kLoaderBarrier = 13, kSkewBarrier = 14, kStartBarrier = 15 };
   using E = Exchange<T, ShapeIndex, Units>;
   extern __shared__ uint8_t shared[];
-  const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)))};
+  const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) &
+                                      ~(SharedLayout::kAlignment - 1u)))};
 
   const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7));
   const int rank = static_cast<int>(ptx::clusterRank());
-  const int tile = blockIdx.x / 2, down = args.across.divide(tile), across = tile - down * args.tilesAcross, firstToken = down * kShape.tokens;
+  const int tile = blockIdx.x / 2, down = args.across.divide(tile),
+            across = tile - down * args.tilesAcross, firstToken = down * kShape.tokens;
   const int stages = ceilDiv(args.chunks, kShape.chunks);
   const int begin = stages * rank / 2, count = stages * (rank + 1) / 2 - begin;
 
   if (warpgroup < kShape.warpgroups()) {  // the order: as in whole.cuh
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     ptx::clusterArrive();
-    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows, thread = ptx::held(threadIdx.x & 127), warp = thread >> 5, lane = thread & 31;
+    const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows,
+              thread = ptx::held(threadIdx.x & 127), warp = thread >> 5, lane = thread & 31;
     Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, row, warp, lane);
     multiplier.clear();
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized
-    // The second row starts some stages after the first, whose exchange its last stages then hide. Three stages of
-    // the ring are left to the loads.
+    // The second row starts some stages after the first, whose exchange its last stages then hide.
+    // Three stages of the ring are left to the loads.
     constexpr int kSkew = kShape.wide() ? (kStages < 5 ? kStages - 3 : 2) : 0;
     static_assert(kSkew == 0 || kShape.rows == 2, "two rows");
     if (kSkew > 0 && row == 1) ptx::namedBarrier(kSkewBarrier, 256);
@@ -152,7 +169,8 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       __syncwarp();
       if (ptx::elected())
 #pragma unroll
-        for (int row = 0; row < kShape.rows; row++) ptx::barrierExpect(ring.received(row), E::kRowBytes);
+        for (int row = 0; row < kShape.rows; row++)
+          ptx::barrierExpect(ring.received(row), E::kRowBytes);
       __syncwarp();
     }
     ptx::clusterArrive();

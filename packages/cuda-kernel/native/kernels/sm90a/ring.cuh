@@ -15,19 +15,29 @@ struct Ring {
   static constexpr Shape kShape = kShapes[ShapeIndex];
   static constexpr SharedLayout kLayout{kShape, Units};
   static constexpr int kReaders = kShape.rows * 4;  // warps that read a slot: one group
-  static_assert(kLayout.stages >= 2 * kShape.groups, "a slot is released while the next one is multiplied");
+  static_assert(kLayout.stages >= 2 * kShape.groups,
+                "a slot is released while the next one is multiplied");
 
   uint32_t base;
 
   __device__ __forceinline__ uint32_t x(int slot) const { return base + slot * kLayout.x; }
-  __device__ __forceinline__ uint32_t weights(int slot) const { return base + kLayout.weightsAt + slot * kLayout.weights; }
-  __device__ __forceinline__ uint32_t params(int slot) const { return base + kLayout.paramsAt + slot * kLayout.params; }
+  __device__ __forceinline__ uint32_t weights(int slot) const {
+    return base + kLayout.weightsAt + slot * kLayout.weights;
+  }
+  __device__ __forceinline__ uint32_t params(int slot) const {
+    return base + kLayout.paramsAt + slot * kLayout.params;
+  }
   __device__ __forceinline__ uint32_t extra() const { return base + kLayout.extraAt; }
-  __device__ __forceinline__ uint32_t full(int slot) const { return base + kLayout.barriersAt + slot * 8; }
+  __device__ __forceinline__ uint32_t full(int slot) const {
+    return base + kLayout.barriersAt + slot * 8;
+  }
   __device__ __forceinline__ uint32_t empty(int slot) const { return full(kLayout.stages + slot); }
-  __device__ __forceinline__ uint32_t received(int row) const { return full(2 * kLayout.stages + row); }  // Pair: partial sums of 64 features have arrived
+  __device__ __forceinline__ uint32_t received(int row) const {
+    return full(2 * kLayout.stages + row);
+  }  // Pair: partial sums of 64 features have arrived
 
-  // By one elected lane: of many lanes, the compiler writes a loop over them, a microsecond for two dozen barriers.
+  // By one elected lane: of many lanes, the compiler writes a loop over them, a microsecond for two
+  // dozen barriers.
   __device__ __forceinline__ void initBarriers() const {
 #pragma unroll
     for (int i = 0; i < kLayout.stages; i++) {
@@ -54,25 +64,31 @@ struct RingPosition {
   }
 };
 
-// Filling the ring: three or four warps of the loading warpgroup, one elected lane of each, issue the copies of a
-// stage: one the activations, one the weights, the rest the parameters. (One thread for all of them cannot keep up
-// with the tensor cores.) `Role` is the warp's index in the loading warpgroup; each role has a loop of its own, which
-// then lives in uniform registers.
+// Filling the ring: three or four warps of the loading warpgroup, one elected lane of each, issue
+// the copies of a stage: one the activations, one the weights, the rest the parameters. (One thread
+// for all of them cannot keep up with the tensor cores.) `Role` is the warp's index in the loading
+// warpgroup; each role has a loop of its own, which then lives in uniform registers.
 //
-// Features past the edge are not loaded: their sums are not stored. A stage past the end of the reduction
-// gets zeros for activations, and the last 64 again for the rest: what is there must be finite.
+// Features past the edge are not loaded: their sums are not stored. A stage past the end of the
+// reduction gets zeros for activations, and the last 64 again for the rest: what is there must be
+// finite.
 template <int ShapeIndex, int Units, bool Transposed>
 struct Loaders {
-  // Transposed, each 64 features have parameters of their own: two copies a stage from one thread would be too slow.
+  // Transposed, each 64 features have parameters of their own: two copies a stage from one thread
+  // would be too slow.
   static constexpr int kWarps = Transposed && kShapes[ShapeIndex].rows == 2 ? 4 : 3;
 
   // Calls `fill` with the role as a constant.
   template <typename Fill>
   static __device__ __forceinline__ void dispatch(int role, const Fill& fill) {
-    if (role == 0) fill(std::integral_constant<int, 0>{});
-    else if (role == 1) fill(std::integral_constant<int, 1>{});
-    else if (role == 2) fill(std::integral_constant<int, 2>{});
-    else if (kWarps > 3) fill(std::integral_constant<int, kWarps - 1>{});
+    if (role == 0)
+      fill(std::integral_constant<int, 0>{});
+    else if (role == 1)
+      fill(std::integral_constant<int, 1>{});
+    else if (role == 2)
+      fill(std::integral_constant<int, 2>{});
+    else if (kWarps > 3)
+      fill(std::integral_constant<int, kWarps - 1>{});
   }
 };
 
@@ -82,7 +98,8 @@ class Loader {
   static constexpr Shape kShape = R::kShape;
 
  public:
-  __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x) : ring_(ring), args_(args), x_(x) {}
+  __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x)
+      : ring_(ring), args_(args), x_(x) {}
 
   // What changes with the tile only.
   __device__ __forceinline__ void aim(int across, int firstToken) {
@@ -90,14 +107,20 @@ class Loader {
     const int feature = across * kShape.rows;
     present_ = min(kShape.rows, args_.featureTiles - feature);
     if constexpr (Role == 0) {
-      expected_ = kShape.spans() * kShape.chunks * args_.xRows * 128 + present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes));
+      expected_ = kShape.spans() * kShape.chunks * args_.xRows * 128 +
+                  present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes));
     } else if constexpr (Role == 1) {
-      // Forward: super-tiles that are neighbours along the features lie side by side. Transposed: along the reduction.
+      // Forward: super-tiles that are neighbours along the features lie side by side. Transposed:
+      // along the reduction.
 #pragma unroll
-      for (int r = 0; r < kShape.rows; r++) from_[r] = args_.packed + (Transposed ? (feature + r) * static_cast<int64_t>(args_.tilesN) : feature) * layout::kTileBytes;
+      for (int r = 0; r < kShape.rows; r++)
+        from_[r] = args_.packed +
+                   (Transposed ? (feature + r) * static_cast<int64_t>(args_.tilesN) : feature) *
+                       layout::kTileBytes;
     } else if constexpr (Transposed) {
 #pragma unroll
-      for (int u = 0; u < Units; u++) from_[u] = args_.params + paramRow((feature + Role - 2) * Units + u);
+      for (int u = 0; u < Units; u++)
+        from_[u] = args_.params + paramRow((feature + Role - 2) * Units + u);
     } else {
       from_[0] = args_.params + feature * kRunBytes;
     }
@@ -125,10 +148,12 @@ class Loader {
       const int token = firstToken_ + i * kShape.spanTokens();
       const uint32_t at = to + i * (kShape.spanTokens() * 128);
       if (atOnce) {
-        ptx::tensorLoad(at, x_, full, args_.xBoxed ? 0 : first * 64, token, args_.xBoxed ? first : 0);
+        ptx::tensorLoad(at, x_, full, args_.xBoxed ? 0 : first * 64, token,
+                        args_.xBoxed ? first : 0);
       } else {
 #pragma unroll
-        for (int c = 0; c < kShape.chunks; c++) ptx::tensorLoad(at + c * (args_.xRows * 128), x_, full, (first + c) * 64, token, 0);
+        for (int c = 0; c < kShape.chunks; c++)
+          ptx::tensorLoad(at + c * (args_.xRows * 128), x_, full, (first + c) * 64, token, 0);
       }
     }
   }
@@ -136,12 +161,16 @@ class Loader {
     if constexpr (Transposed) {
 #pragma unroll
       for (int r = 0; r < kShape.rows; r++)
-        if (r < present_) loadAlong(full, to + r * (kShape.chunks * layout::kTileBytes), from_[r], layout::kTileBytes, first);
+        if (r < present_)
+          loadAlong(full, to + r * (kShape.chunks * layout::kTileBytes), from_[r],
+                    layout::kTileBytes, first);
     } else {
 #pragma unroll
       for (int c = 0; c < kShape.chunks; c++)
-        ptx::bulkLoad(to + c * (kShape.rows * layout::kTileBytes), from_[0] + along(first + c) * static_cast<int64_t>(args_.tilesN) * layout::kTileBytes,
-                      present_ * layout::kTileBytes, full);
+        ptx::bulkLoad(
+            to + c * (kShape.rows * layout::kTileBytes),
+            from_[0] + along(first + c) * static_cast<int64_t>(args_.tilesN) * layout::kTileBytes,
+            present_ * layout::kTileBytes, full);
     }
   }
   __device__ __forceinline__ void loadParams(uint32_t full, uint32_t to, int first) const {
@@ -149,26 +178,36 @@ class Loader {
       constexpr int kRow = Role - 2;
       if (kRow >= present_) return;
 #pragma unroll
-      for (int u = 0; u < Units; u++) loadAlong(full, to + (kRow * Units + u) * (kShape.chunks * kRunBytes), from_[u], kRunBytes, first);
+      for (int u = 0; u < Units; u++)
+        loadAlong(full, to + (kRow * Units + u) * (kShape.chunks * kRunBytes), from_[u], kRunBytes,
+                  first);
     } else {
 #pragma unroll
       for (int i = 0; i < kShape.chunks * Units; i++)
-        ptx::bulkLoad(to + i * (kShape.rows * kRunBytes), from_[0] + paramRow(along(first + i / Units) * Units + i % Units), present_ * kRunBytes, full);
+        ptx::bulkLoad(to + i * (kShape.rows * kRunBytes),
+                      from_[0] + paramRow(along(first + i / Units) * Units + i % Units),
+                      present_ * kRunBytes, full);
     }
   }
   // Where the table's row of a unit (64 / Units of K) starts.
   __device__ __forceinline__ int64_t paramRow(int unit) const {
-    return min(static_cast<int>(args_.group.divide(unit)), args_.paramRows - 1) * static_cast<int64_t>(args_.tilesN) * kRunBytes;
+    return min(static_cast<int>(args_.group.divide(unit)), args_.paramRows - 1) *
+           static_cast<int64_t>(args_.tilesN) * kRunBytes;
   }
   // A stage of what lies side by side along the reduction, `bytes` to 64.
-  __device__ __forceinline__ void loadAlong(uint32_t full, uint32_t to, const uint8_t* from, int bytes, int first) const {
+  __device__ __forceinline__ void loadAlong(uint32_t full, uint32_t to, const uint8_t* from,
+                                            int bytes, int first) const {
     if (kShape.chunks == 1 || first + kShape.chunks <= args_.chunks) {
       ptx::bulkLoad(to, from + static_cast<int64_t>(first) * bytes, kShape.chunks * bytes, full);
     } else {
-      for (int c = 0; c < kShape.chunks; c++) ptx::bulkLoad(to + c * bytes, from + static_cast<int64_t>(along(first + c)) * bytes, bytes, full);
+      for (int c = 0; c < kShape.chunks; c++)
+        ptx::bulkLoad(to + c * bytes, from + static_cast<int64_t>(along(first + c)) * bytes, bytes,
+                      full);
     }
   }
-  __device__ __forceinline__ int along(int chunk) const { return kShape.chunks == 1 ? chunk : min(chunk, args_.chunks - 1); }
+  __device__ __forceinline__ int along(int chunk) const {
+    return kShape.chunks == 1 ? chunk : min(chunk, args_.chunks - 1);
+  }
 
   const R& ring_;
   const Arguments& args_;

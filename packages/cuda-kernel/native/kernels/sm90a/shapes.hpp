@@ -5,8 +5,9 @@
 
 namespace w4a16::sm90a {
 
-// Whole: a persistent CTA computes whole output tiles, the last ones perhaps in parts (schedule.hpp).
-// Pair:  a cluster of two CTAs computes one output tile, each over half of the reduction.
+// Whole: a persistent CTA computes whole output tiles, the last ones perhaps in parts
+// (schedule.hpp). Pair:  a cluster of two CTAs computes one output tile, each over half of the
+// reduction.
 enum class Family : int { Whole, Pair };
 
 // A tile is `64 · rows` features by `tokens` tokens. In a CTA, `groups` groups of `rows` warpgroups
@@ -17,59 +18,66 @@ struct Shape {
   int tokens;
   int rows;
   int groups;
-  int chunks;    // 64s of the reduction to a stage
-  bool batched;  // the four wgmmas of a chunk are issued together, the next chunk is dequantized meanwhile;
-                 // otherwise one wgmma at a time, three of them outstanding
-  int perSM = 1; // CTAs that share a multiprocessor: one loads while another starts or ends
+  int chunks;     // 64s of the reduction to a stage
+  bool batched;   // the four wgmmas of a chunk are issued together, the next chunk is dequantized
+                  // meanwhile; otherwise one wgmma at a time, three of them outstanding
+  int perSM = 1;  // CTAs that share a multiprocessor: one loads while another starts or ends
 
   // One wgmma takes up to 256 tokens; beyond that, two take half each, with the same fragment.
   W4A16_HOST_DEVICE constexpr int spans() const { return tokens > 256 ? 2 : 1; }
   W4A16_HOST_DEVICE constexpr int spanTokens() const { return tokens / spans(); }
-  // Whole: tokens in a staging buffer (the last may be half full), and in one store of the copy engine.
+  // Whole: tokens in a staging buffer (the last may be half full), and in one store of the copy
+  // engine.
   W4A16_HOST_DEVICE constexpr int stagedTokens() const { return tokens % 64 == 0 ? 64 : 32; }
-  W4A16_HOST_DEVICE constexpr int boxTokens() const { return tokens % stagedTokens() == 0 ? stagedTokens() : tokens % 16 == 0 ? 16 : 8; }
+  W4A16_HOST_DEVICE constexpr int boxTokens() const {
+    return tokens % stagedTokens() == 0 ? stagedTokens() : tokens % 16 == 0 ? 16 : 8;
+  }
   W4A16_HOST_DEVICE constexpr int features() const { return 64 * rows; }
   W4A16_HOST_DEVICE constexpr int warpgroups() const { return rows * groups; }
   W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
-  // Transposed, a batch's parameters take so many registers and shared memory accesses that it only pays with 128 or fewer tokens.
-  W4A16_HOST_DEVICE constexpr bool batchedFor(bool transposed) const { return batched && !(transposed && wide()); }
-  // Whole: the second row starts a stage after the first, so that one multiplies while the other dequantizes. Below, one stage is
-  // too small a part of what the tensor cores have queued.
+  // Transposed, a batch's parameters take so many registers and shared memory accesses that it only
+  // pays with 128 or fewer tokens.
+  W4A16_HOST_DEVICE constexpr bool batchedFor(bool transposed) const {
+    return batched && !(transposed && wide());
+  }
+  // Whole: the second row starts a stage after the first, so that one multiplies while the other
+  // dequantizes. Below, one stage is too small a part of what the tensor cores have queued.
   W4A16_HOST_DEVICE constexpr bool staggered() const { return tokens >= 240; }
-  // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of its own.
+  // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of
+  // its own.
   W4A16_HOST_DEVICE constexpr bool wide() const { return tokens > 128; }
 };
 
 constexpr Shape kShapes[] = {
-    {Family::Pair, 16, 1, 4, 4, false},      // 0
-    {Family::Pair, 16, 1, 2, 4, false, 2},   // 1
-    {Family::Pair, 32, 1, 2, 4, false},      // 2
-    {Family::Pair, 64, 1, 2, 2, true},       // 3
-    {Family::Pair, 96, 1, 2, 2, true},       // 4
-    {Family::Pair, 64, 2, 1, 2, true},       // 5
-    {Family::Pair, 96, 2, 1, 2, true},       // 6
-    {Family::Pair, 128, 2, 1, 2, true},      // 7
-    {Family::Pair, 160, 2, 1, 1, false},     // 8
-    {Family::Pair, 192, 2, 1, 1, false},     // 9
-    {Family::Pair, 224, 2, 1, 1, false},     // 10
-    {Family::Pair, 256, 2, 1, 1, false},     // 11
-    {Family::Whole, 32, 2, 1, 2, true},      // 12
-    {Family::Whole, 64, 2, 1, 2, true},      // 13
-    {Family::Whole, 128, 2, 1, 1, false},    // 14
-    {Family::Whole, 144, 2, 1, 1, true},     // 15
-    {Family::Whole, 152, 2, 1, 1, true},     // 16
-    {Family::Whole, 160, 2, 1, 1, true},     // 17
-    {Family::Whole, 168, 2, 1, 1, true},     // 18
-    {Family::Whole, 176, 2, 1, 1, true},     // 19
-    {Family::Whole, 192, 2, 1, 1, true},     // 20
-    {Family::Whole, 200, 2, 1, 1, true},     // 21
-    {Family::Whole, 208, 2, 1, 1, true},     // 22
-    {Family::Whole, 224, 2, 1, 1, true},     // 23
-    {Family::Whole, 240, 2, 1, 1, true},     // 24
-    {Family::Whole, 256, 2, 1, 1, true},     // 25
-    {Family::Whole, 272, 2, 1, 1, false},    // 26
-    {Family::Whole, 288, 2, 1, 1, false},    // 27
-    {Family::Whole, 320, 2, 1, 1, false},    // 28
+    {Family::Pair, 16, 1, 4, 4, false},     // 0
+    {Family::Pair, 16, 1, 2, 4, false, 2},  // 1
+    {Family::Pair, 32, 1, 2, 4, false},     // 2
+    {Family::Pair, 64, 1, 2, 2, true},      // 3
+    {Family::Pair, 96, 1, 2, 2, true},      // 4
+    {Family::Pair, 64, 2, 1, 2, true},      // 5
+    {Family::Pair, 96, 2, 1, 2, true},      // 6
+    {Family::Pair, 128, 2, 1, 2, true},     // 7
+    {Family::Pair, 160, 2, 1, 1, false},    // 8
+    {Family::Pair, 192, 2, 1, 1, false},    // 9
+    {Family::Pair, 224, 2, 1, 1, false},    // 10
+    {Family::Pair, 256, 2, 1, 1, false},    // 11
+    {Family::Whole, 32, 2, 1, 2, true},     // 12
+    {Family::Whole, 64, 2, 1, 2, true},     // 13
+    {Family::Whole, 128, 2, 1, 1, false},   // 14
+    {Family::Whole, 144, 2, 1, 1, true},    // 15
+    {Family::Whole, 152, 2, 1, 1, true},    // 16
+    {Family::Whole, 160, 2, 1, 1, true},    // 17
+    {Family::Whole, 168, 2, 1, 1, true},    // 18
+    {Family::Whole, 176, 2, 1, 1, true},    // 19
+    {Family::Whole, 192, 2, 1, 1, true},    // 20
+    {Family::Whole, 200, 2, 1, 1, true},    // 21
+    {Family::Whole, 208, 2, 1, 1, true},    // 22
+    {Family::Whole, 224, 2, 1, 1, true},    // 23
+    {Family::Whole, 240, 2, 1, 1, true},    // 24
+    {Family::Whole, 256, 2, 1, 1, true},    // 25
+    {Family::Whole, 272, 2, 1, 1, false},   // 26
+    {Family::Whole, 288, 2, 1, 1, false},   // 27
+    {Family::Whole, 320, 2, 1, 1, false},   // 28
 };
 constexpr int kShapeCount = sizeof(kShapes) / sizeof(kShapes[0]);
 
@@ -81,11 +89,11 @@ constexpr int paramUnits(int64_t groupSize, int64_t k) {
 
 constexpr int kRunBytes = 4 * layout::kEntryBytes;  // parameters of 64 n in one group
 
-// A CTA's shared memory: the ring of stages (activations, weights and parameters each in a region of
-// their own, since the activations' swizzle wants them aligned to 1024), then what the epilogue
+// A CTA's shared memory: the ring of stages (activations, weights and parameters each in a region
+// of their own, since the activations' swizzle wants them aligned to 1024), then what the epilogue
 // needs beside the ring, then the barriers.
 struct SharedLayout {
-  int x, weights, params;        // bytes of one stage
+  int x, weights, params;  // bytes of one stage
   int stages;
   int weightsAt, paramsAt, extraAt, barriersAt, total;
 
@@ -93,21 +101,32 @@ struct SharedLayout {
       : x(s.chunks * s.tokens * 128),
         weights(s.chunks * s.rows * layout::kTileBytes),
         params(s.chunks * s.rows * units * kRunBytes),
-        stages(0), weightsAt(0), paramsAt(0), extraAt(0), barriersAt(0), total(0) {
-    const int fit = (kLimit / s.perSM - kReserved - kAlignment - kBarrierBytes - 1024 - extraBytes(s)) / (x + weights + params);
-    stages = (fit < kMaxStages ? fit : kMaxStages) / s.groups * s.groups;  // a slot always serves the same group
+        stages(0),
+        weightsAt(0),
+        paramsAt(0),
+        extraAt(0),
+        barriersAt(0),
+        total(0) {
+    const int fit =
+        (kLimit / s.perSM - kReserved - kAlignment - kBarrierBytes - 1024 - extraBytes(s)) /
+        (x + weights + params);
+    stages = (fit < kMaxStages ? fit : kMaxStages) / s.groups *
+             s.groups;  // a slot always serves the same group
     weightsAt = stages * x;
     paramsAt = weightsAt + stages * weights;
-    extraAt = roundUp(paramsAt + stages * params, 1024);  // staging is swizzled like the activations
+    extraAt =
+        roundUp(paramsAt + stages * params, 1024);  // staging is swizzled like the activations
     barriersAt = extraAt + extraBytes(s);
     total = barriersAt + kBarrierBytes + kAlignment;
   }
   // Whole: two staging buffers a warpgroup. Pair: the partial sums that arrive.
   static constexpr int extraBytes(const Shape& s) {
-    return s.family == Family::Whole ? s.rows * 2 * s.stagedTokens() * 128 : s.rows * (s.tokens / 16) * (2 * s.groups - 1) * 2048;
+    return s.family == Family::Whole ? s.rows * 2 * s.stagedTokens() * 128
+                                     : s.rows * (s.tokens / 16) * (2 * s.groups - 1) * 2048;
   }
   // The runtime keeps 1 KB of each CTA's for itself, out of 228 KB.
-  static constexpr int kLimit = 228 * 1024, kReserved = 1024, kAlignment = 1024, kBarrierBytes = 256, kMaxStages = 12;
+  static constexpr int kLimit = 228 * 1024, kReserved = 1024, kAlignment = 1024,
+                       kBarrierBytes = 256, kMaxStages = 12;
 };
 
 }  // namespace w4a16::sm90a

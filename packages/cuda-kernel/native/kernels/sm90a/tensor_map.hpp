@@ -7,8 +7,9 @@
 
 namespace w4a16::sm90a {
 
-// Whether one copy brings a whole stage: [reduction / 64][M][64], else a copy brings 64 of [M][reduction]. The first
-// form would read past a row's end where 64 does not divide the reduction.
+// Whether one copy brings a whole stage: [reduction / 64][M][64], else a copy brings 64 of
+// [M][reduction]. The first form would read past a row's end where 64 does not divide the
+// reduction.
 bool boxedActivations(const FusedProblem& problem);
 
 // Tokens that one copy brings.

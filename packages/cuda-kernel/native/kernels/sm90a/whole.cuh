@@ -10,14 +10,16 @@ namespace w4a16::sm90a {
 
 // Output tiles are visited in bands of kBand token tiles, features outermost within a band: CTAs
 // that run together then share activations as well as weights in L2.
-W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile, int& across, int& firstToken) {
+W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile, int& across,
+                             int& firstToken) {
   const int band = args.bandTiles.divide(tile), inBand = tile - band * (kBand * args.tilesAcross);
   const bool last = band == args.bands - 1;
   across = last ? args.lastBand.divide(inBand) : inBand / kBand;
   firstToken = (band * kBand + inBand - across * (last ? args.lastHeight : kBand)) * tokensPerTile;
 }
 
-// Partial tiles of a tail: one slot a CTA, a float4 a thread and unit of 8 tokens, and one flag a warpgroup.
+// Partial tiles of a tail: one slot a CTA, a float4 a thread and unit of 8 tokens, and one flag a
+// warpgroup.
 template <int ShapeIndex, bool Transposed>
 struct Partials {
   static constexpr Shape kShape = kShapes[ShapeIndex];
@@ -28,17 +30,22 @@ struct Partials {
   const int warpgroup, thread;
 
   __device__ __forceinline__ float4* slot(int cta) const {
-    float4* const tile = reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(cta) * kFloats);
+    float4* const tile =
+        reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(cta) * kFloats);
     const int mine = warpgroup * (kUnits * 128) + thread;
     // Transposed, ptxas would compute this before the tiles, and spill it.
     return Transposed ? tile + ptx::held(mine) : tile + mine;
   }
-  __device__ __forceinline__ uint32_t* flag(int cta) const { return args.counters + cta * kShape.rows + warpgroup; }
+  __device__ __forceinline__ uint32_t* flag(int cta) const {
+    return args.counters + cta * kShape.rows + warpgroup;
+  }
 
   __device__ __forceinline__ void leave(const float* sum) const {
     float4* const out = slot(blockIdx.x);
 #pragma unroll
-    for (int u = 0; u < kUnits; u++) __stcg(out + u * 128, make_float4(sum[4 * u], sum[4 * u + 1], sum[4 * u + 2], sum[4 * u + 3]));
+    for (int u = 0; u < kUnits; u++)
+      __stcg(out + u * 128,
+             make_float4(sum[4 * u], sum[4 * u + 1], sum[4 * u + 2], sum[4 * u + 3]));
     __threadfence();
     ptx::namedBarrier(1 + warpgroup, 128);
     if (thread == 0) ptx::storeRelease(flag(blockIdx.x), 1);
@@ -48,7 +55,8 @@ struct Partials {
     if (thread == 0)
       for (int part = 1; part < args.schedule.parts; part++) {
         uint32_t* const other = flag(args.schedule.ctaOf(tile, part));
-        while (ptx::loadAcquire(other) == 0) {}
+        while (ptx::loadAcquire(other) == 0) {
+        }
         *other = 0;  // as the next launch wants it
       }
     ptx::namedBarrier(1 + warpgroup, 128);
@@ -67,12 +75,16 @@ struct Partials {
   }
 };
 
-// A warpgroup's 64 features × all tokens of the tile, through two staging buffers: the copy engine stores one, and
-// ends at the edges, while the other is filled, and the last while the next tile is multiplied.
+// A warpgroup's 64 features × all tokens of the tile, through two staging buffers: the copy engine
+// stores one, and ends at the edges, while the other is filled, and the last while the next tile is
+// multiplied.
 template <typename T, int ShapeIndex>
-W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint32_t staging, const float* sum, int firstToken, int firstFeature, int warpgroup, int thread) {
+W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint32_t staging,
+                            const float* sum, int firstToken, int firstFeature, int warpgroup,
+                            int thread) {
   constexpr Shape kShape = kShapes[ShapeIndex];
-  constexpr int kTokens = kShape.tokens, kStaged = kShape.stagedTokens(), kBuffers = ceilDiv(kTokens, kStaged);
+  constexpr int kTokens = kShape.tokens, kStaged = kShape.stagedTokens(),
+                kBuffers = ceilDiv(kTokens, kStaged);
   const int warp = thread >> 5, lane = thread & 31;
   if (!args.outVector) {  // both buffers as one: 16-bit or float32 values
     const int feature = warp * 16 + lane / 4;
@@ -81,9 +93,13 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
       ptx::namedBarrier(1 + warpgroup, 128);
 #pragma unroll
       for (int i = 0; i < kStaged / 2; i++)
-        if (c * (kStaged / 2) + i < kTokens / 2) stageElement(staging, i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8, sum[c * (kStaged / 2) + i]);
+        if (c * (kStaged / 2) + i < kTokens / 2)
+          stageElement(staging, i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8,
+                       sum[c * (kStaged / 2) + i]);
       ptx::namedBarrier(1 + warpgroup, 128);
-      storeStaged<T>(args, staging, min(kStaged, kTokens - c * kStaged), [&](int row) { return firstToken + c * kStaged + row; }, firstFeature, thread);
+      storeStaged<T>(
+          args, staging, min(kStaged, kTokens - c * kStaged),
+          [&](int row) { return firstToken + c * kStaged + row; }, firstFeature, thread);
     }
     ptx::namedBarrier(1 + warpgroup, 128);
     return;
@@ -100,15 +116,21 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
     for (int j = 0; j < kStaged / 16; j++) {
       if (j * 16 >= count) break;
       const float* v = sum + c * (kStaged / 2) + j * 8;
-      if (j * 16 + 8 == count) ptx::storeMatrix2Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]));
-      else ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
+      if (j * 16 + 8 == count)
+        ptx::storeMatrix2Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]),
+                                    roundPair<T>(v[2], v[3]));
+      else
+        ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]),
+                                    roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]),
+                                    roundPair<T>(v[6], v[7]));
     }
     ptx::storeFence();
     ptx::namedBarrier(1 + warpgroup, 128);
     if (thread == 0) {
 #pragma unroll
       for (int t = 0; t < kStaged; t += kShape.boxTokens())
-        if (t < count) ptx::tensorStore(out, buffer + t * 128, firstFeature, firstToken + c * kStaged + t);
+        if (t < count)
+          ptx::tensorStore(out, buffer + t * 128, firstFeature, firstToken + c * kStaged + t);
       ptx::storeCommit();
     }
   }
@@ -117,19 +139,24 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
 }
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
-__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM) wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out, const __grid_constant__ Arguments args) {
+__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM)
+    wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out,
+                const __grid_constant__ Arguments args) {
   using R = Ring<ShapeIndex, Units>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
-  static_assert(kShape.groups == 1 && kShape.rows == 2, "one group takes every stage, two rows stagger");
+  static_assert(kShape.groups == 1 && kShape.rows == 2,
+                "one group takes every stage, two rows stagger");
   enum { kLoaderBarrier = 13, kStaggerBarrier = 14, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
-  const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) & ~(SharedLayout::kAlignment - 1u)))};
+  const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) &
+                                      ~(SharedLayout::kAlignment - 1u)))};
 
-  const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7)), turnsEnd = args.schedule.turnsEnd(blockIdx.x);
-  // ptxas lays out the last branch first. Everything waits for the first loads, and a kernel's code is as cold as its
-  // arguments: the loading warps' must be next to the entry.
+  const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7)),
+            turnsEnd = args.schedule.turnsEnd(blockIdx.x);
+  // ptxas lays out the last branch first. Everything waits for the first loads, and a kernel's code
+  // is as cold as its arguments: the loading warps' must be next to the entry.
   if (warpgroup < kShape.rows) {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     const int thread = ptx::held(threadIdx.x & 127), lane = thread & 31;
@@ -151,7 +178,9 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       multiplier.clear();
       int stages = piece.end - piece.begin;
       if constexpr (M::kTurns) {
-        for (; stages > 1; stages -= 2) multiplyNext(std::integral_constant<int, 0>{}), multiplyNext(std::integral_constant<int, 1>{});
+        for (; stages > 1; stages -= 2)
+          multiplyNext(std::integral_constant<int, 0>{}),
+              multiplyNext(std::integral_constant<int, 1>{});
         if (stages > 0) multiplyNext(std::integral_constant<int, 0>{});
       } else {
         for (; stages > 0; stages--) multiplyNext(std::integral_constant<int, 0>{});
@@ -169,7 +198,9 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
       const int firstFeature = (across * kShape.rows + warpgroup) * 64;
       scaleAndBias(args, multiplier.sum, firstFeature + (thread >> 5) * 16 + lane / 4);
-      storeTile<T, ShapeIndex>(args, &out, ring.extra() + warpgroup * (2 * kShape.stagedTokens() * 128), multiplier.sum, firstToken, firstFeature, warpgroup, thread);
+      storeTile<T, ShapeIndex>(args, &out,
+                               ring.extra() + warpgroup * (2 * kShape.stagedTokens() * 128),
+                               multiplier.sum, firstToken, firstFeature, warpgroup, thread);
     }
     if (thread == 0) ptx::storeWaitRead<0>();  // shared memory must outlive the stores
   } else {

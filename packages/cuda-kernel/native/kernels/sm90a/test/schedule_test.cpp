@@ -1,6 +1,6 @@
-// Host test of the schedule, built with any C++17 compiler: every stage of every tile is computed exactly once,
-// each tile is stored once, and the parts of a tail tile are where ctaOf() says, those that are waited
-// for at lower indices.
+// Host test of the schedule, built with any C++17 compiler: every stage of every tile is computed
+// exactly once, each tile is stored once, and the parts of a tail tile are where ctaOf() says,
+// those that are waited for at lower indices.
 #include <cstdio>
 #include <vector>
 
@@ -9,9 +9,11 @@
 using namespace w4a16::sm90a;
 
 static int failures = 0;
-#define EXPECT(condition)                                                                                                                                   \
-  do {                                                                                                                                                      \
-    if (!(condition)) failures++, std::printf("FAILED %s: tiles %d stages %d ctas %d direct %d parts %d\n", #condition, s.tiles, s.stages, s.ctas, s.direct, s.parts); \
+#define EXPECT(condition)                                                                   \
+  do {                                                                                      \
+    if (!(condition))                                                                       \
+      failures++, std::printf("FAILED %s: tiles %d stages %d ctas %d direct %d parts %d\n", \
+                              #condition, s.tiles, s.stages, s.ctas, s.direct, s.parts);    \
   } while (0)
 
 static void test(Schedule s) {
@@ -21,7 +23,8 @@ static void test(Schedule s) {
     for (int turn = cta; turn < s.turnsEnd(cta); turn += s.ctas) {
       const Piece piece(s, cta, turn);
       EXPECT(piece.begin < piece.end && piece.end <= s.stages && piece.tile < s.tiles);
-      for (int i = piece.begin; i < piece.end; i++) computed[static_cast<size_t>(piece.tile) * s.stages + i]++;
+      for (int i = piece.begin; i < piece.end; i++)
+        computed[static_cast<size_t>(piece.tile) * s.stages + i]++;
       stored[piece.tile] += piece.part == 0;
       if (piece.tile < s.direct) continue;
       EXPECT(s.ctaOf(piece.tile, piece.part) == cta);
@@ -42,7 +45,14 @@ int main() {
           for (int extra = 0; extra <= 3; extra++) {
             const int firstPart = (stages + parts - 1) / parts + extra;
             if (tail == 0 || tail * parts > ctas || stages - firstPart < parts - 1) continue;
-            test(Schedule{tiles, stages, tiles < ctas ? tail * parts : ctas, tiles - tail, parts, firstPart, {}, {}});
+            test(Schedule{tiles,
+                          stages,
+                          tiles < ctas ? tail * parts : ctas,
+                          tiles - tail,
+                          parts,
+                          firstPart,
+                          {},
+                          {}});
           }
       }
   std::printf(failures ? "schedule: %d failures\n" : "schedule: all checks passed\n", failures);

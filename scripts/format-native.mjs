@@ -1,0 +1,20 @@
+/**
+ * Formats the C++ and CUDA sources as .clang-format says: part of `npm run format`;
+ * `--check` only tells which would change. clang-format comes from the npm registry
+ * when it is first wanted: few who install this repository format its native code.
+ */
+import { spawnSync } from "node:child_process";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const CLANG_FORMAT = "clang-format-node@3.0.7";
+const SOURCES = ["cpp", "h", "hpp", "inl", "cu", "cuh"].map((ending) => `*.${ending}`);
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const files = spawnSync("git", ["ls-files", "--", ...SOURCES], { cwd: root, encoding: "utf8" })
+  .stdout.trim()
+  .split("\n");
+const mode = process.argv.includes("--check") ? ["--dry-run", "--Werror"] : ["-i"];
+const command = ["--yes", `--package=${CLANG_FORMAT}`, "clang-format", ...mode, ...files];
+const { status } = spawnSync("npx", command, { cwd: root, stdio: "inherit" });
+process.exitCode = status ?? 1;
