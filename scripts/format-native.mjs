@@ -11,9 +11,12 @@ const CLANG_FORMAT = "clang-format-node@3.0.7";
 const SOURCES = ["cpp", "h", "hpp", "inl", "cu", "cuh"].map((ending) => `*.${ending}`);
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const files = spawnSync("git", ["ls-files", "--", ...SOURCES], { cwd: root, encoding: "utf8" })
-  .stdout.trim()
-  .split("\n");
+const listed = spawnSync("git", ["ls-files", "--", ...SOURCES], { cwd: root, encoding: "utf8" });
+if (listed.status !== 0) {
+  console.error("format-native: git names the files to format, and this is no checkout.");
+  process.exit(1);
+}
+const files = listed.stdout.trim().split("\n");
 const mode = process.argv.includes("--check") ? ["--dry-run", "--Werror"] : ["-i"];
 const command = ["--yes", `--package=${CLANG_FORMAT}`, "clang-format", ...mode, ...files];
 const { status } = spawnSync("npx", command, { cwd: root, stdio: "inherit" });

@@ -32,7 +32,7 @@ export function readOptions(args: readonly string[]): Options {
       process.exit(0);
     }
     return {
-      device: values.device,
+      device: deviceName(values.device),
       rows: positive("--rows", values.rows),
       groupSize: positive("--group-size", values["group-size"]),
     };
@@ -41,6 +41,11 @@ export function readOptions(args: readonly string[]): Options {
     console.error(`\n${USAGE}`);
     process.exit(2);
   }
+}
+
+function deviceName(text: string): string {
+  if ((DEVICE_NAMES as readonly string[]).includes(text)) return text;
+  throw new RangeError(`--device: expected ${DEVICE_NAMES.join(", ")}, received ${text}.`);
 }
 
 function positive(name: string, text: string): number {
