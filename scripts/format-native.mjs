@@ -6,10 +6,12 @@
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readOptions } from "./options.mjs";
 
 const CLANG_FORMAT = "clang-format-node@3.0.7";
 const SOURCES = ["cpp", "h", "hpp", "inl", "cu", "cuh"].map((ending) => `*.${ending}`);
 
+const { values: options } = readOptions({ check: { type: "boolean", default: false } });
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const listed = spawnSync("git", ["ls-files", "--", ...SOURCES], { cwd: root, encoding: "utf8" });
 if (listed.status !== 0) {
@@ -17,7 +19,7 @@ if (listed.status !== 0) {
   process.exit(1);
 }
 const files = listed.stdout.trim().split("\n");
-const mode = process.argv.includes("--check") ? ["--dry-run", "--Werror"] : ["-i"];
+const mode = options.check ? ["--dry-run", "--Werror"] : ["-i"];
 const command = ["--yes", `--package=${CLANG_FORMAT}`, "clang-format", ...mode, ...files];
 const { status } = spawnSync("npx", command, { cwd: root, stdio: "inherit" });
 process.exitCode = status ?? 1;

@@ -18,8 +18,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readOptions } from "./options.mjs";
 import { checkInstall } from "./pack/check-install.mjs";
 
+const { values: options } = readOptions({ check: { type: "boolean", default: false } });
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const target = join(root, ".cache", "packages");
 rmSync(target, { recursive: true, force: true });
@@ -35,7 +37,7 @@ for (const name of readdirSync(join(root, "packages"))) {
   if (existsSync(platform)) packPlatform(folder, platform);
 }
 console.log(tarballs.map((file) => file.slice(root.length + 1)).join("\n"));
-if (process.argv.includes("--check")) checkInstall(tarballs, join(root, ".cache", "install"));
+if (options.check) checkInstall(tarballs, join(root, ".cache", "install"));
 
 /** Packs a platform's package with the addon that was built in `folder`, if there is one. */
 function packPlatform(folder, platform) {
@@ -63,8 +65,8 @@ function readManifest(folder) {
 }
 
 function run(command, args, cwd) {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status === 0) return;
-  console.error(`${command} ${args.join(" ")} failed in ${cwd}\n${stdout}${stderr}`);
+  console.error(`${command} ${args.join(" ")} failed in ${cwd}\n${stdout ?? ""}${stderr ?? error}`);
   process.exit(1);
 }

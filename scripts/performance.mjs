@@ -9,11 +9,11 @@
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readOptions } from "./options.mjs";
 import { measurements } from "./performance/measurements.mjs";
 
 const RUNS = 5;
-const { values: options } = parseArgs({ options: { slack: { type: "string", default: "1" } } });
+const { values: options } = readOptions({ slack: { type: "string", default: "1" } });
 const slack = Number(options.slack);
 if (!(slack >= 1)) {
   console.error(`--slack: expected a number of at least 1, received ${options.slack}.`);
