@@ -62,7 +62,6 @@ function renderMachine({ cpu, cores, driver, node, platform, peers, ceilings }: 
   return lines.join("\n");
 }
 
-/** The kernels in use, where they are not the same for every M. */
 /** Which kernel ran: for which M, where there were several. */
 function kernels(rows: readonly Row[]): string {
   const users = new Map<string, number[]>();
