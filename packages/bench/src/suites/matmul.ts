@@ -87,12 +87,12 @@ class LoadedField {
 
   async #open(contender: Contender): Promise<LoadedContender | undefined> {
     const { settings, reporter } = this.context;
-    const { warm, dtype } = settings;
+    const { warm } = settings;
     const { weight } = this;
     const bytes = weight.packed.byteLength + weight.scales.byteLength + weight.zeros.byteLength;
     const copies = rotationFor(this.context, bytes, bytes).weights;
     try {
-      return await contender.load({ weight, dtype, copies, warm });
+      return await contender.load({ weight, copies, warm });
     } catch (error) {
       // A device's own failure is the run's; a peer's leaves its column blank.
       if (contender === this.contenders[0]) throw error;
