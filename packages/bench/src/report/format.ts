@@ -50,7 +50,7 @@ export function digits(value: number): string {
 }
 
 /** Multiplications and additions a second of a row's own time. */
-export function formatRate(row: Row, timing: Timing): string {
+function formatRate(row: Row, timing: Timing): string {
   const perSecond = (2 * row.m * row.n * row.k) / (timing.median * 1e-6);
   return formatOperations(perSecond);
 }
@@ -61,7 +61,7 @@ function formatOperations(perSecond: number): string {
 }
 
 /** The floor's share of a time: 100% cannot be beaten. */
-export function formatFloor(row: Row, timing: Timing): string {
+function formatFloor(row: Row, timing: Timing): string {
   return row.floor === null ? "–" : `${Math.round((100 * row.floor) / timing.median)}%`;
 }
 
@@ -72,18 +72,18 @@ export function formatCeiling(device: string, ceiling: Ceiling): string {
   return `floor of ${device}: ${digits(bytesPerSecond / 1e9)} GB/s, ${rate} (${method})`;
 }
 
-export function formatError(error: number | null): string {
+function formatError(error: number | null): string {
   return error === null ? "NaN" : error.toExponential(1);
 }
 
 /** How many times as long `theirs` takes as `ours`; a tie where noise hides the order. */
-export function formatRatio(theirs: Timing, ours: Timing): string {
+function formatRatio(theirs: Timing, ours: Timing): string {
   const { value, tie, single } = ratio(theirs, ours);
   if (single) return `~${digits(value)}×`;
   return tie ? "tie" : `${digits(value)}×`;
 }
 
-export function formatInterval(timing: Timing): string {
+function formatInterval(timing: Timing): string {
   if (isSingle(timing)) return "one run";
   return `${formatTime(timing.p10)} – ${formatTime(timing.p90)}`;
 }
