@@ -1,5 +1,5 @@
 /** Numbers and names as people read them: shared by the terminal, the report and the README. */
-import type { Ceiling, Cold, Row, Timing } from "../results.js";
+import type { Ceiling, Cold, Measure, Row, Timing } from "../results.js";
 import { isSingle, ratio } from "../timing/statistics.js";
 
 /** Contenders in the order of columns, with short names and what they are. */
@@ -99,6 +99,17 @@ export function describeCold(cold: Cold): string {
     case false:
       return "warm: the same operands in every run";
   }
+}
+
+/** What "~" before a ratio means, where any of the rows has one. */
+export function singleRunNotes(rows: readonly Row[]): string[] {
+  const single = rows.some((row) => Object.values(row.times).some(isSingle));
+  return single ? ["~n×: one of the two was too slow to repeat and ran once."] : [];
+}
+
+/** A value in the unit of its measure. */
+export function formatMeasure({ unit }: Measure, value: number): string {
+  return unit === "MiB" ? `${digits(value)} MiB` : formatTime(value * (unit === "ms" ? 1000 : 1));
 }
 
 /** Rows that one table or chart can show: all but M alike. */
