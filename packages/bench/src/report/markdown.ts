@@ -1,5 +1,6 @@
 /** The performance parts of a README, made from results documents so that no figure is typed by hand. */
-import { ArgumentError, describeValue } from "@w4a16/core";
+import type { ArgumentError } from "@w4a16/core";
+import { invalidValue } from "../invalid-value.js";
 import type { Machine, Results, Row } from "../results.js";
 import { renderChart } from "./charts.js";
 import {
@@ -151,11 +152,6 @@ function placeOf(rows: readonly Row[], machine: Machine): string {
 }
 
 function invalid(subject: string, expected: string, received: unknown): ArgumentError {
-  return new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject,
-    expected,
-    received: describeValue(received),
-    fix: "Correct the marker, or add the results document.",
-  });
+  const fix = "Correct the marker, or add the results document.";
+  return invalidValue(subject, expected, received, fix);
 }
