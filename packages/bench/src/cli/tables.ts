@@ -37,7 +37,7 @@ export function renderResults(
   return `${parts.join("\n\n")}\n`;
 }
 
-export function renderMeasures(measures: readonly Measure[]): string {
+function renderMeasures(measures: readonly Measure[]): string {
   const rows = measures.map((measure) => [
     measure.suite,
     measure.name,
