@@ -36,6 +36,11 @@ export function peersOf(rows: readonly Row[], names: readonly string[]): readonl
   return onHost ? names : names.filter((name) => !name.startsWith("onnxruntime"));
 }
 
+/** Twelve digits of a commit, and "-dirty" where it was. */
+export function formatCommit(commit: string): string {
+  return commit.replace(/^(.{12})[^-]*/, "$1");
+}
+
 export function formatTime(microseconds: number): string {
   if (microseconds < 1e3) return `${digits(microseconds)} µs`;
   if (microseconds < 1e6) return `${digits(microseconds / 1e3)} ms`;

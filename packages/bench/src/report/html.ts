@@ -5,6 +5,7 @@ import {
   CONTENDERS,
   contendersIn,
   digits,
+  formatCommit,
   formatMeasure,
   groupRows,
   labelOf,
@@ -28,7 +29,7 @@ export async function renderReport(results: Results): Promise<string> {
 <main>
 <h1>w4a16 bench</h1>
 <p>${escapeHtml(machine.cpu)}, ${machine.cores} cores; ${escapeHtml(machine.platform)}; Node ${escapeHtml(machine.node)}.
-Measured ${escapeHtml(date.slice(0, 10))}${commit ? ` at commit ${escapeHtml(commit.replace(/^(.{12})[^-]*/, "$1"))}` : ""}.</p>
+Measured ${escapeHtml(date.slice(0, 10))}${commit ? ` at commit ${escapeHtml(formatCommit(commit))}` : ""}.</p>
 ${groups.join("\n")}
 ${measures.length > 0 ? renderMeasures(measures) : ""}
 ${renderMethod(machine, rows)}

@@ -7,6 +7,7 @@ import {
   CONTENDERS,
   contendersIn,
   formatCeiling,
+  formatCommit,
   groupRows,
   labelOf,
   ownName,
@@ -132,7 +133,7 @@ function describe({ machine, date, commit }: Results, rows: readonly Row[]): str
   );
   const peers = Object.entries(machine.peers).map(([name, settings]) => `${name} ${settings}.`);
   return [
-    `Measured ${date.slice(0, 10)}${commit ? ` at ${commit.slice(0, 12)}` : ""} on ${placeOf(rows, machine)}, Node ${machine.node}.`,
+    `Measured ${date.slice(0, 10)}${commit ? ` at ${formatCommit(commit)}` : ""} on ${placeOf(rows, machine)}, Node ${machine.node}.`,
     ...Object.entries(machine.ceilings).map(
       ([device, ceiling]) => `${formatCeiling(device, ceiling)}.`,
     ),
