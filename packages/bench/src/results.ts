@@ -108,7 +108,7 @@ export function parseResults(subject: string, text: string): Results {
     throw reject("text that is not JSON", cause);
   }
   if (document?.schema !== 1) throw reject(`schema ${JSON.stringify(document?.schema)}`);
-  if (!Array.isArray(document.rows) || typeof document.machine !== "object") {
+  if (!Array.isArray(document.rows) || !isObject(document.machine)) {
     throw reject("a document without rows or machine");
   }
   const broken = document.rows.findIndex((row) => !isRow(row));
@@ -117,15 +117,19 @@ export function parseResults(subject: string, text: string): Results {
 }
 
 function isRow(row: Partial<Row> | null): row is Row {
-  if (typeof row !== "object" || row === null) return false;
+  if (!isObject(row)) return false;
   const texts = [row.device, row.deviceName, row.kernel, row.direction, row.dtype];
   const sizes = [row.m, row.n, row.k, row.groupSize];
   return (
     texts.every((text) => typeof text === "string") &&
     sizes.every(Number.isInteger) &&
-    typeof row.times === "object" &&
-    Object.values(row.times ?? {}).every(
-      (timing) => timing.p10 <= timing.median && timing.median <= timing.p90,
+    isObject(row.times) &&
+    Object.values(row.times).every(
+      (timing) => isObject(timing) && timing.p10 <= timing.median && timing.median <= timing.p90,
     )
   );
+}
+
+function isObject<Value>(value: Value): value is Value & object {
+  return typeof value === "object" && value !== null;
 }

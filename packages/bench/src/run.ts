@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { openDevice } from "w4a16";
 import { describePeer } from "./contenders/onnxruntime.js";
 import { findPeer, installCommand, type PeerPackage } from "./contenders/peers.js";
+import { peerPackagesOf } from "./contenders/registry.js";
 import { measureCeiling } from "./floor/ceiling.js";
 import { currentCommit, describeMachine } from "./machine.js";
 import type { Reporter } from "./reporter.js";
@@ -20,8 +21,6 @@ export interface RunOutcome {
   readonly failure?: unknown;
 }
 
-const PACKAGES: readonly PeerPackage[] = ["onnxruntime-node", "onnxruntime-web"];
-
 /**
  * Runs to the end, an abort or a failure; each gives what was measured so far.
  *
@@ -36,6 +35,7 @@ export async function runBenchmarks(
   const device = await openDevice(settings.device, {
     onSkip: (name, { reason }) => reporter.note(`device ${name} is not here: ${reason}`),
   });
+  const packages = peerPackagesOf(device, settings.peers);
   const context = { device, settings, reporter, signal };
   const rows: Row[] = [];
   const measures: Measure[] = [];
@@ -49,7 +49,7 @@ export async function runBenchmarks(
         await runSmallSuite(suite, context, measures);
         continue;
       }
-      noteMissingPeers(settings, reporter);
+      noteMissingPeers(packages, reporter);
       const ceiling = await measureCeiling(device, settings.dtype, !settings.warm);
       if (ceiling) ceilings[device.backend] = ceiling;
       wrong = await runMatmul(context, ceiling, rows);
@@ -59,29 +59,20 @@ export async function runBenchmarks(
   } finally {
     device.dispose();
   }
-  const machine = { ...describeMachine(), peers: describePeers(settings), ceilings };
+  const machine = { ...describeMachine(), peers: describePeers(packages, settings.warm), ceilings };
   const commit = currentCommit(dirname(fileURLToPath(import.meta.url)));
   const document = { schema: 1 as const, date, commit, machine, rows };
   const results = measures.length > 0 ? { ...document, measures } : document;
   return { results, wrong, ...outcome };
 }
 
-/** The packages behind the peers asked for. */
-function packagesOf({ peers }: Settings): PeerPackage[] {
-  return PACKAGES.filter((name) =>
-    peers.some((peer) =>
-      name === "onnxruntime-web" ? peer === name : /^onnxruntime\d/.test(peer),
-    ),
-  );
-}
-
-function noteMissingPeers(settings: Settings, reporter: Reporter): void {
-  const missing = packagesOf(settings).filter((name) => !findPeer(name));
+function noteMissingPeers(packages: readonly PeerPackage[], reporter: Reporter): void {
+  const missing = packages.filter((name) => !findPeer(name));
   if (missing.length === 0) return;
   reporter.note(`not installed: ${missing.join(", ")}. To compare with them: ${installCommand()}`);
 }
 
-function describePeers(settings: Settings): Record<string, string> {
-  const found = packagesOf(settings).map((name) => [name, describePeer(name, settings.warm)]);
+function describePeers(packages: readonly PeerPackage[], warm: boolean): Record<string, string> {
+  const found = packages.map((name) => [name, describePeer(name, warm)]);
   return Object.fromEntries(found.filter(([, text]) => text !== undefined));
 }

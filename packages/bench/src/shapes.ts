@@ -1,5 +1,5 @@
 /** The problem sizes a run goes through. */
-import { ArgumentError, describeValue } from "@w4a16/core";
+import { invalidValue } from "./invalid-value.js";
 
 /** Y [M, N] = X [M, K] · Wᵀ. */
 export interface Shape {
@@ -36,13 +36,12 @@ export function parseShapes(text: string): readonly Shape[] {
   const parts = text.split(";").filter((part) => part.trim() !== "");
   const shapes = parts.map(parseShape);
   if (shapes.length > 0 && shapes.every((shape) => shape !== undefined)) return shapes;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject: "--shapes",
-    expected: `${SHAPE_SETS.join(", ")}, or "M,N,K;…" of whole numbers from 1, K even`,
-    received: describeValue(text),
-    fix: 'For example --shapes "16,4096,4096;128,14336,4096".',
-  });
+  throw invalidValue(
+    "--shapes",
+    `${SHAPE_SETS.join(", ")}, or "M,N,K;…" of whole numbers from 1, K even`,
+    text,
+    'For example --shapes "16,4096,4096;128,14336,4096".',
+  );
 }
 
 function parseShape(text: string): Shape | undefined {

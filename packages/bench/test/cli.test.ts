@@ -55,6 +55,14 @@ describe("w4a16-bench", () => {
     expect(run("compare", before, write("other.json", 100, 32)).status).toBe(1);
   });
 
+  it("says which file of a comparison it cannot read", () => {
+    const { status, stderr } = run("compare", file("missing.json"), file("missing.json"));
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /missing\.json: expected a file that can be read.*\[W4A16_INVALID_RESULTS\]\n$/,
+    );
+  });
+
   it("prints and writes what it has when it is interrupted", async () => {
     const json = file("interrupted.json");
     const shapes = Array.from({ length: 200 }, (_, i) => `${i + 1},256,256`).join(";");

@@ -8,21 +8,17 @@ import { type Reporter, SILENT } from "../src/reporter.js";
 import type { Row } from "../src/results.js";
 import type { Settings } from "../src/settings.js";
 import { runMatmul } from "../src/suites/matmul.js";
+import { matmulSettings } from "./helpers/settings.js";
 
-const settings: Settings = {
+const settings = matmulSettings({
   device: "fake",
-  suites: ["matmul"],
   shapes: [
     { m: 3, n: 32, k: 64 },
     { m: 70, n: 32, k: 64 },
   ],
-  dtype: "bfloat16",
-  groupSize: 32,
-  directions: ["matmul", "matmulTransposed"],
   peers: ["unfused", "dense", "onnxruntime0"],
-  warm: false,
   budget: 0.01,
-};
+});
 
 const ceiling = { bytesPerSecond: 1e12, operationsPerSecond: 1e15, method: "a fake probe" };
 

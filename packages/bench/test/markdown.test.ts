@@ -47,6 +47,15 @@ describe("renderReadme", () => {
     expect(drawn.text).not.toContain("| M |");
   });
 
+  it("says of files that differed from the commit", async () => {
+    const clean = await renderReadme(page("cpu:tables"), options);
+    expect(clean.text).toContain(" at 0123456789ab on ");
+    const document = { ...documents.get("cpu")!, commit: `${documents.get("cpu")!.commit}-dirty` };
+    const dirty = { ...options, results: new Map([["cpu", document]]) };
+    const { text } = await renderReadme(page("cpu:tables"), dirty);
+    expect(text).toContain(" at 0123456789ab-dirty on ");
+  });
+
   it("leaves a text without markers as it is", async () => {
     expect((await renderReadme("nothing\n", options)).text).toBe("nothing\n");
   });

@@ -4,23 +4,19 @@ import { describe, expect, it } from "vitest";
 import { type Reporter, SILENT } from "../src/reporter.js";
 import type { Row } from "../src/results.js";
 import { runBenchmarks } from "../src/run.js";
-import { PEERS, type Settings } from "../src/settings.js";
+import { PEERS } from "../src/settings.js";
 import { runMatmul } from "../src/suites/matmul.js";
+import { matmulSettings } from "./helpers/settings.js";
 
-const settings: Settings = {
+const settings = matmulSettings({
   device: "reference",
-  suites: ["matmul"],
   shapes: [
     { m: 1, n: 48, k: 64 },
     { m: 17, n: 33, k: 96 },
   ],
-  dtype: "bfloat16",
-  groupSize: 32,
-  directions: ["matmul", "matmulTransposed"],
   peers: ["dense"],
-  warm: false,
   budget: 0.02,
-};
+});
 
 const ceiling = { bytesPerSecond: 1e10, operationsPerSecond: 1e10, method: "assumed" };
 

@@ -11,7 +11,7 @@ const weight = randomInt4Weight(seededRandom(1), {
   inFeatures: 64,
   groupSize: 32,
 });
-const task = { weight, dtype: "bfloat16", copies: 2, warm: false } as const;
+const task = { weight, copies: 2, warm: false } as const;
 
 const contenders = [
   nBitsContender("onnxruntime0", "onnxruntime-node", 0, "integer"),

@@ -15,6 +15,12 @@ describe("parseResults", () => {
     ["null", () => parse(null)],
     ["another schema", () => parse({ ...results([]), schema: 2 })],
     ["no rows", () => parse({ ...results([]), rows: undefined })],
+    ["a machine that is null", () => parse({ ...results([]), machine: null })],
+    ["times that are null", () => parse(results([{ ...row(1, {}), times: null as never }]))],
+    [
+      "a time that is null",
+      () => parse(results([{ ...row(1, {}), times: { fused: null as never } }])),
+    ],
     ["a row without a size", () => parse(results([row(1.5, {})]))],
     [
       "an interval that does not hold its median",

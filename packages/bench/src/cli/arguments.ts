@@ -2,14 +2,14 @@
 import { closeSync, openSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
-  ArgumentError,
+  type ArgumentError,
   type Direction,
   DTYPES,
   type DType,
-  describeValue,
   requireGroupSize,
 } from "@w4a16/core";
 import { DEVICE_NAMES } from "w4a16";
+import { invalidValue } from "../invalid-value.js";
 import { PEERS, type Settings, SUITES } from "../settings.js";
 import { parseShapes, SHAPE_SETS } from "../shapes.js";
 
@@ -160,11 +160,5 @@ function number(subject: string, text: string, least: number): number {
 }
 
 function invalid(subject: string, expected: string, received: unknown): ArgumentError {
-  return new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject,
-    expected,
-    received: describeValue(received),
-    fix: "See --help.",
-  });
+  return invalidValue(subject, expected, received, "See --help.");
 }

@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { ArgumentError, isW4A16Error } from "@w4a16/core";
 import { compareResults, renderComparison } from "../compare.js";
-import { parseResults, type Results } from "../results.js";
+import { parseResults, type Results, ResultsError } from "../results.js";
 import { runBenchmarks } from "../run.js";
 import type { Settings } from "../settings.js";
 import { type Command, HELP, parseCommand } from "./arguments.js";
@@ -63,11 +63,27 @@ async function write({ json, html }: Settings, results: Results): Promise<void> 
 }
 
 function compare([older, newer]: readonly [string, string], threshold: number): number {
-  const read = (file: string) => parseResults(file, readFileSync(file, "utf8"));
   const comparison = compareResults(read(older), read(newer), threshold);
   process.stdout.write(renderComparison(comparison));
   // Nothing in common proves nothing.
   return comparison.regressions.length > 0 || comparison.compared === 0 ? 1 : 0;
+}
+
+function read(file: string): Results {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new ResultsError({
+      code: "W4A16_INVALID_RESULTS",
+      subject: file,
+      expected: "a file that can be read",
+      received: (cause as Error).message,
+      fix: "Write one with --json FILE.",
+      cause,
+    });
+  }
+  return parseResults(file, text);
 }
 
 /** Prints what a user can mend in one line; anything else with its stack. */

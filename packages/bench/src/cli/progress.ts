@@ -8,8 +8,8 @@ export function createReporter(stream: NodeJS.WriteStream = process.stderr): Rep
   return stream.isTTY ? new BarReporter(stream) : new LineReporter(stream);
 }
 
-/** Notes are held back so that each is said once. */
-abstract class NotingReporter {
+/** What both say alike; a note is said once, however often it comes up. */
+abstract class StreamReporter {
   readonly #said = new Set<string>();
 
   constructor(protected readonly stream: NodeJS.WriteStream) {}
@@ -20,12 +20,16 @@ abstract class NotingReporter {
     this.write(`note: ${text}`);
   }
 
+  measure({ median, unit }: Measure): void {
+    this.write(`    ${median.toPrecision(3)} ${unit}`);
+  }
+
   protected write(line: string): void {
     this.stream.write(`${line}\n`);
   }
 }
 
-class LineReporter extends NotingReporter implements Reporter {
+class LineReporter extends StreamReporter implements Reporter {
   begin(title: string): void {
     this.write(title);
   }
@@ -41,14 +45,10 @@ class LineReporter extends NotingReporter implements Reporter {
     this.write(`    ${times.join(", ") || "not timed"}`);
   }
 
-  measure({ median, unit }: Measure): void {
-    this.write(`    ${median.toPrecision(3)} ${unit}`);
-  }
-
   end(): void {}
 }
 
-class BarReporter extends NotingReporter implements Reporter {
+class BarReporter extends StreamReporter implements Reporter {
   #bar: SingleBar | undefined;
   #total = 0;
   #done = 0;
@@ -64,7 +64,6 @@ class BarReporter extends NotingReporter implements Reporter {
         stream: this.stream,
         hideCursor: true,
         clearOnComplete: true,
-        // The bar is drawn at each step: a synchronous product leaves no time between.
         autopadding: true,
         gracefulExit: false,
       },
@@ -76,16 +75,13 @@ class BarReporter extends NotingReporter implements Reporter {
   step(what: string): void {
     if (this.#bar) this.#bar.update(this.#done, { what });
     else this.write(`  ${what}`);
+    // A synchronous product leaves the bar no time to draw itself.
     this.#bar?.render?.();
   }
 
   row(): void {
     this.#done = Math.min(this.#total, this.#done + 1);
     this.#bar?.update(this.#done);
-  }
-
-  measure({ median, unit }: Measure): void {
-    this.write(`    ${median.toPrecision(3)} ${unit}`);
   }
 
   end(): void {

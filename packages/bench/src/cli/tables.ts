@@ -2,16 +2,15 @@
 import Table from "cli-table3";
 import {
   CONTENDERS,
-  digits,
   formatCeiling,
-  formatTime,
+  formatMeasure,
   groupRows,
   ownName,
   peersOf,
+  singleRunNotes,
   tableOf,
 } from "../report/format.js";
 import type { Machine, Measure, Results, Row } from "../results.js";
-import { isSingle } from "../timing/statistics.js";
 
 /**
  * Everything a run found.
@@ -38,16 +37,14 @@ export function renderResults(
   return `${parts.join("\n\n")}\n`;
 }
 
-export function renderMeasures(measures: readonly Measure[]): string {
-  const value = ({ unit }: Measure, number: number) =>
-    unit === "MiB" ? `${digits(number)} MiB` : formatTime(number * (unit === "ms" ? 1000 : 1));
+function renderMeasures(measures: readonly Measure[]): string {
   const rows = measures.map((measure) => [
     measure.suite,
     measure.name,
-    value(measure, measure.median),
+    formatMeasure(measure, measure.median),
     measure.p10 === measure.p90
       ? ""
-      : `${value(measure, measure.p10)} – ${value(measure, measure.p90)}`,
+      : `${formatMeasure(measure, measure.p10)} – ${formatMeasure(measure, measure.p90)}`,
   ]);
   return draw([["suite", "what", "median", "p10 – p90"], ...rows], 2);
 }
@@ -62,7 +59,6 @@ function renderMachine({ cpu, cores, driver, node, platform, peers, ceilings }: 
   return lines.join("\n");
 }
 
-/** The kernels in use, where they are not the same for every M. */
 /** Which kernel ran: for which M, where there were several. */
 function kernels(rows: readonly Row[]): string {
   const users = new Map<string, number[]>();
@@ -77,10 +73,9 @@ function legend(rows: readonly Row[], columns: readonly string[]): string {
   const own = ownName(rows[0]!);
   const names = CONTENDERS.filter(([name]) => name === own || columns.includes(name));
   const lines = names.map(([, label, meaning]) => `  ${label.padEnd(8)} ${meaning}`);
-  const single = rows.some((row) => Object.values(row.times).some(isSingle));
   return [
     `Medians. n× after a time: it takes n times as long as ${own}; "tie": the intervals p10 – p90 overlap.`,
-    ...(single ? ["~n×: one of the two was too slow to repeat and ran once."] : []),
+    ...singleRunNotes(rows),
     "error: relative Frobenius, against float64, before the output is rounded.",
     ...lines,
   ].join("\n");

@@ -4,7 +4,6 @@ import type { Inputs } from "../problem/inputs.js";
 
 export interface LoadTask {
   readonly weight: Int4Weight;
-  readonly dtype: DType;
   /** Copies of the weight that take turns. */
   readonly copies: number;
   /** Runs follow each other with the same operands. */
@@ -18,7 +17,6 @@ export interface Contender {
   readonly tolerance: number;
   /** @throws Blank where it cannot take part. */
   load(task: LoadTask): Promise<LoadedContender>;
-  dispose?(): void | Promise<void>;
 }
 
 /** A contender that holds one weight, for any number of rows. */

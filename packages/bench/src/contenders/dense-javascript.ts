@@ -46,7 +46,7 @@ function bind(inputs: Inputs, w: Float32Array): BoundProduct {
 }
 
 /** y [m, width] += x [m, reduction] · wᵀ, w [width, reduction]; partial sums in float64. */
-export function multiplyDense(
+function multiplyDense(
   y: Float32Array,
   x: Float32Array,
   w: Float32Array,

@@ -17,7 +17,7 @@ import { Blank, type BoundProduct, type Contender, type LoadedContender } from "
  * Relative error, before rounding, of a device whose weights are rounded once to
  * the format of the activations, as the seed kernel's are, and half as much again.
  */
-export const DEVICE_TOLERANCE: Readonly<Record<DType, number>> = {
+const DEVICE_TOLERANCE: Readonly<Record<DType, number>> = {
   bfloat16: 2.5e-3,
   float16: 3e-4,
   float32: 1e-5,

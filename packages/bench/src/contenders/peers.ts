@@ -12,7 +12,7 @@ export type PeerPackage = keyof typeof PEER_PACKAGES;
 /** The folder beside this package's `dist` that the install command fills. */
 const packageFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
-export function peersFolder(): string {
+function peersFolder(): string {
   return process.env.W4A16_BENCH_PEERS || join(packageFolder, "peers");
 }
 

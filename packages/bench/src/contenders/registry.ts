@@ -7,6 +7,7 @@ import type { Contender } from "./contender.js";
 import { denseJavaScript } from "./dense-javascript.js";
 import { deviceContender, deviceDenseContender } from "./device.js";
 import { denseOnnxContender, nBitsContender } from "./onnxruntime.js";
+import type { PeerPackage } from "./peers.js";
 
 export interface Field {
   /** The device's own product: "fused", or "unfused" where it has no other. */
@@ -51,6 +52,16 @@ export async function contendersOf(
     ],
     dispose: () => baseline?.dispose(),
   };
+}
+
+/** The packages that {@link contendersOf} needs for the same `device` and `peers`. */
+export function peerPackagesOf(device: Device, peers: readonly Peer[]): PeerPackage[] {
+  if (benchmarkOf(device).time) return [];
+  const dense = device.backend !== "reference" && peers.includes("dense");
+  const packages: PeerPackage[] = [];
+  if (dense || peers.some((peer) => /^onnxruntime\d/.test(peer))) packages.push("onnxruntime-node");
+  if (peers.includes("onnxruntime-web")) packages.push("onnxruntime-web");
+  return packages;
 }
 
 function onnxRuntimes(peers: readonly Peer[]): Contender[] {

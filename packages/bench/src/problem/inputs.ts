@@ -1,5 +1,5 @@
 /** Random activations of one product. */
-import { type Direction, type DType, roundTo } from "@w4a16/core";
+import { bytesPerElement, type Direction, type DType, roundTo } from "@w4a16/core";
 import { type Random, randomNormal } from "@w4a16/reference/testing";
 import type { Shape } from "../shapes.js";
 
@@ -34,8 +34,13 @@ export function operationCount({ m, n, k }: Shape): number {
 }
 
 /** Bytes that must move at least once: codes, scales and zeros, x and y, parameters in `dtype`. */
-export function byteCount({ m, n, k }: Shape, groupSize: number, dtype: DType): number {
-  const element = dtype === "float32" ? 4 : 2;
+export function byteCount(shape: Shape, groupSize: number, dtype: DType): number {
+  const { n, k } = shape;
   const parameters = (2 * n * k) / groupSize;
-  return (n * k) / 2 + element * (parameters + m * (n + k));
+  return (n * k) / 2 + bytesPerElement(dtype) * parameters + activationByteCount(shape, dtype);
+}
+
+/** Bytes of x and y. */
+export function activationByteCount({ m, n, k }: Shape, dtype: DType): number {
+  return bytesPerElement(dtype) * m * (n + k);
 }

@@ -1,5 +1,5 @@
 /** Numbers and names as people read them: shared by the terminal, the report and the README. */
-import type { Ceiling, Cold, Row, Timing } from "../results.js";
+import type { Ceiling, Cold, Measure, Row, Timing } from "../results.js";
 import { isSingle, ratio } from "../timing/statistics.js";
 
 /** Contenders in the order of columns, with short names and what they are. */
@@ -36,6 +36,11 @@ export function peersOf(rows: readonly Row[], names: readonly string[]): readonl
   return onHost ? names : names.filter((name) => !name.startsWith("onnxruntime"));
 }
 
+/** Twelve digits of a commit, and "-dirty" where it was. */
+export function formatCommit(commit: string): string {
+  return commit.replace(/^(.{12})[^-]*/, "$1");
+}
+
 export function formatTime(microseconds: number): string {
   if (microseconds < 1e3) return `${digits(microseconds)} µs`;
   if (microseconds < 1e6) return `${digits(microseconds / 1e3)} ms`;
@@ -50,7 +55,7 @@ export function digits(value: number): string {
 }
 
 /** Multiplications and additions a second of a row's own time. */
-export function formatRate(row: Row, timing: Timing): string {
+function formatRate(row: Row, timing: Timing): string {
   const perSecond = (2 * row.m * row.n * row.k) / (timing.median * 1e-6);
   return formatOperations(perSecond);
 }
@@ -61,7 +66,7 @@ function formatOperations(perSecond: number): string {
 }
 
 /** The floor's share of a time: 100% cannot be beaten. */
-export function formatFloor(row: Row, timing: Timing): string {
+function formatFloor(row: Row, timing: Timing): string {
   return row.floor === null ? "–" : `${Math.round((100 * row.floor) / timing.median)}%`;
 }
 
@@ -72,18 +77,18 @@ export function formatCeiling(device: string, ceiling: Ceiling): string {
   return `floor of ${device}: ${digits(bytesPerSecond / 1e9)} GB/s, ${rate} (${method})`;
 }
 
-export function formatError(error: number | null): string {
+function formatError(error: number | null): string {
   return error === null ? "NaN" : error.toExponential(1);
 }
 
 /** How many times as long `theirs` takes as `ours`; a tie where noise hides the order. */
-export function formatRatio(theirs: Timing, ours: Timing): string {
+function formatRatio(theirs: Timing, ours: Timing): string {
   const { value, tie, single } = ratio(theirs, ours);
   if (single) return `~${digits(value)}×`;
   return tie ? "tie" : `${digits(value)}×`;
 }
 
-export function formatInterval(timing: Timing): string {
+function formatInterval(timing: Timing): string {
   if (isSingle(timing)) return "one run";
   return `${formatTime(timing.p10)} – ${formatTime(timing.p90)}`;
 }
@@ -99,6 +104,17 @@ export function describeCold(cold: Cold): string {
     case false:
       return "warm: the same operands in every run";
   }
+}
+
+/** What "~" before a ratio means, where any of the rows has one. */
+export function singleRunNotes(rows: readonly Row[]): string[] {
+  const single = rows.some((row) => Object.values(row.times).some(isSingle));
+  return single ? ["~n×: one of the two was too slow to repeat and ran once."] : [];
+}
+
+/** A value in the unit of its measure. */
+export function formatMeasure({ unit }: Measure, value: number): string {
+  return unit === "MiB" ? `${digits(value)} MiB` : formatTime(value * (unit === "ms" ? 1000 : 1));
 }
 
 /** Rows that one table or chart can show: all but M alike. */

@@ -1,16 +1,17 @@
 /** A report in one file: charts, tables and how they were measured. No script, nothing from the network. */
 import type { Machine, Measure, Results, Row } from "../results.js";
-import { isSingle } from "../timing/statistics.js";
 import { renderChart } from "./charts.js";
 import {
   CONTENDERS,
   contendersIn,
   digits,
-  formatTime,
+  formatCommit,
+  formatMeasure,
   groupRows,
   labelOf,
   ownName,
   type RowGroup,
+  singleRunNotes,
   tableOf,
 } from "./format.js";
 import { paletteCss, variableOf } from "./palette.js";
@@ -28,7 +29,7 @@ export async function renderReport(results: Results): Promise<string> {
 <main>
 <h1>w4a16 bench</h1>
 <p>${escapeHtml(machine.cpu)}, ${machine.cores} cores; ${escapeHtml(machine.platform)}; Node ${escapeHtml(machine.node)}.
-Measured ${escapeHtml(date.slice(0, 10))}${commit ? ` at commit ${escapeHtml(commit.replace(/^(.{12})[^-]*/, "$1"))}` : ""}.</p>
+Measured ${escapeHtml(date.slice(0, 10))}${commit ? ` at commit ${escapeHtml(formatCommit(commit))}` : ""}.</p>
 ${groups.join("\n")}
 ${measures.length > 0 ? renderMeasures(measures) : ""}
 ${renderMethod(machine, rows)}
@@ -74,9 +75,11 @@ function renderTable([head, ...rows]: string[][]): string {
 }
 
 function renderMeasures(measures: readonly Measure[]): string {
-  const value = ({ unit, median }: Measure) =>
-    unit === "MiB" ? `${digits(median)} MiB` : formatTime(median * (unit === "ms" ? 1000 : 1));
-  const rows = measures.map((measure) => [measure.suite, measure.name, value(measure)]);
+  const rows = measures.map((measure) => [
+    measure.suite,
+    measure.name,
+    formatMeasure(measure, measure.median),
+  ]);
   return `<section class="measures"><h2>Other suites</h2>${renderTable([["suite", "what", "median"], ...rows])}</section>`;
 }
 
@@ -85,9 +88,7 @@ function renderMethod({ ceilings, peers }: Machine, rows: readonly Row[]): strin
   const items = [
     "Every product is checked against float64 before it is timed. Contenders take turns in one process. Times are medians; bars and intervals go from the 10th to the 90th percentile.",
     "n× after a time: it takes n times as long as the first column. “tie”: the intervals overlap.",
-    ...(rows.some((row) => Object.values(row.times).some(isSingle))
-      ? ["~n×: one of the two was too slow to repeat and ran once."]
-      : []),
+    ...singleRunNotes(rows),
     ...Object.entries(ceilings).map(
       ([device, { bytesPerSecond, operationsPerSecond, method }]) =>
         `The floor of ${device}, measured here: ${digits(bytesPerSecond / 1e9)} GB/s, ${

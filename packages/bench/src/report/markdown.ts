@@ -1,15 +1,17 @@
 /** The performance parts of a README, made from results documents so that no figure is typed by hand. */
-import { ArgumentError, describeValue } from "@w4a16/core";
+import type { ArgumentError } from "@w4a16/core";
+import { invalidValue } from "../invalid-value.js";
 import type { Machine, Results, Row } from "../results.js";
-import { isSingle } from "../timing/statistics.js";
 import { renderChart } from "./charts.js";
 import {
   CONTENDERS,
   contendersIn,
   formatCeiling,
+  formatCommit,
   groupRows,
   labelOf,
   ownName,
+  singleRunNotes,
   tableOf,
 } from "./format.js";
 
@@ -130,14 +132,13 @@ function describe({ machine, date, commit }: Results, rows: readonly Row[]): str
     ([, label, meaning]) => `${label}: ${meaning}.`,
   );
   const peers = Object.entries(machine.peers).map(([name, settings]) => `${name} ${settings}.`);
-  const single = rows.some((row) => Object.values(row.times).some(isSingle));
   return [
-    `Measured ${date.slice(0, 10)}${commit ? ` at ${commit.slice(0, 12)}` : ""} on ${placeOf(rows, machine)}, Node ${machine.node}.`,
+    `Measured ${date.slice(0, 10)}${commit ? ` at ${formatCommit(commit)}` : ""} on ${placeOf(rows, machine)}, Node ${machine.node}.`,
     ...Object.entries(machine.ceilings).map(
       ([device, ceiling]) => `${formatCeiling(device, ceiling)}.`,
     ),
     `Medians; n× after a time: it takes n times as long as ${own}; “tie”: the 10th to 90th percentiles overlap.`,
-    ...(single ? ["~n×: one of the two was too slow to repeat and ran once."] : []),
+    ...singleRunNotes(rows),
     ...meanings,
     ...peers,
   ].join(" ");
@@ -152,11 +153,6 @@ function placeOf(rows: readonly Row[], machine: Machine): string {
 }
 
 function invalid(subject: string, expected: string, received: unknown): ArgumentError {
-  return new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject,
-    expected,
-    received: describeValue(received),
-    fix: "Correct the marker, or add the results document.",
-  });
+  const fix = "Correct the marker, or add the results document.";
+  return invalidValue(subject, expected, received, fix);
 }

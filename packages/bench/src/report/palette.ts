@@ -17,7 +17,7 @@ export const INK: Readonly<Record<string, Colour>> = {
 };
 
 /** By contender; told apart by people who see no red and green, after Okabe and Ito. */
-export const SERIES: Readonly<Record<string, Colour>> = {
+const SERIES: Readonly<Record<string, Colour>> = {
   fused: { light: "#d55e01", dark: "#ff8a3c" },
   unfused: { light: "#7a5195", dark: "#c39ae0" },
   dense: { light: "#0072b2", dark: "#58b4ee" },

@@ -73,7 +73,7 @@ async function* onnxCase(
   });
   try {
     const contender = nBitsContender("onnxruntime0", "onnxruntime-node", 0, "integer");
-    const session = await contender.load({ weight, dtype, copies: 1, warm: true });
+    const session = await contender.load({ weight, copies: 1, warm: true });
     const inputs = randomInputs(seededRandom(2), { m: 1, n: N, k: K }, "matmul", dtype);
     const product = await session.bind(inputs, 1);
     yield each("onnxruntime-node run()", () => product.run(0));

@@ -5,7 +5,7 @@ import { type Contender, type LoadedContender, MissingPeer } from "../contenders
 import { contendersOf } from "../contenders/registry.js";
 import { benchmarkOf } from "../device-hooks.js";
 import { floorTime } from "../floor/ceiling.js";
-import { byteCount, operationCount, randomInputs } from "../problem/inputs.js";
+import { activationByteCount, byteCount, operationCount, randomInputs } from "../problem/inputs.js";
 import type { Ceiling, Cold, Row } from "../results.js";
 import type { Shape } from "../shapes.js";
 import { type Entrant, Entry } from "../timing/entrant.js";
@@ -87,12 +87,12 @@ class LoadedField {
 
   async #open(contender: Contender): Promise<LoadedContender | undefined> {
     const { settings, reporter } = this.context;
-    const { warm, dtype } = settings;
+    const { warm } = settings;
     const { weight } = this;
     const bytes = weight.packed.byteLength + weight.scales.byteLength + weight.zeros.byteLength;
     const copies = rotationFor(this.context, bytes, bytes).weights;
     try {
-      return await contender.load({ weight, dtype, copies, warm });
+      return await contender.load({ weight, copies, warm });
     } catch (error) {
       // A device's own failure is the run's; a peer's leaves its column blank.
       if (contender === this.contenders[0]) throw error;
@@ -121,7 +121,7 @@ class Product {
     const { shape, direction } = this;
     const inputs = randomInputs(seededRandom(shape.m), shape, direction, dtype);
     const bytes = byteCount(shape, groupSize, dtype);
-    const activationBytes = 2 * shape.m * (shape.n + shape.k);
+    const activationBytes = activationByteCount(shape, dtype);
     const rotation = rotationFor(this.context, bytes - activationBytes, activationBytes);
     const entry = new Entry(inputs, rotation.activations);
     const entrants: Entrant[] = [];

@@ -1,0 +1,44 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { lastLevelCacheBytes, nvidiaDriver } from "../src/machine.js";
+
+const MIB = 2 ** 20;
+
+describe("lastLevelCacheBytes", () => {
+  it("is the largest cache that sysfs names", () => {
+    const folder = mkdtempSync(join(tmpdir(), "caches-"));
+    for (const [name, size] of [
+      ["index0", "32K"],
+      ["index3", "96M"],
+      ["uevent", "7G"],
+    ] as const) {
+      mkdirSync(join(folder, name));
+      writeFileSync(join(folder, name, "size"), `${size}\n`);
+    }
+    expect(lastLevelCacheBytes(folder)).toBe(96 * MIB);
+  });
+
+  it("is 32 MiB where nothing tells", () => {
+    expect(lastLevelCacheBytes(join(tmpdir(), "no-such-folder"))).toBe(32 * MIB);
+  });
+});
+
+describe("nvidiaDriver", () => {
+  it("reads the version of the kernel module, open or not", () => {
+    const folder = mkdtempSync(join(tmpdir(), "w4a16-driver-"));
+    const file = join(folder, "version");
+    for (const name of [
+      "NVIDIA UNIX Open Kernel Module for x86_64",
+      "NVIDIA UNIX x86_64 Kernel Module",
+    ]) {
+      writeFileSync(
+        file,
+        `NVRM version: ${name}  580.159.04  Release Build\nGCC version: gcc 12.2.0`,
+      );
+      expect(nvidiaDriver(file)).toEqual({ driver: "580.159.04" });
+    }
+    expect(nvidiaDriver(join(folder, "none"))).toEqual({});
+  });
+});
