@@ -10,7 +10,7 @@ export interface Options {
 
 const USAGE = `Quantizes the ten linear layers of a sentence encoder, multiplies, checks and times.
 
-  --device NAME      ${DEVICE_NAMES.join(", ")}; auto takes the fastest there is
+  --device NAME      ${DEVICE_NAMES.join(", ")}; default auto, the fastest there is
   --rows M           rows of activations, default 64
   --group-size G     in-features that share a scale and a zero, default 64
   --help`;
