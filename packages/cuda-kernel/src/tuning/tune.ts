@@ -6,7 +6,7 @@ import type { CudaEvent } from "../stream.js";
 import type { CudaTensor } from "../tensor.js";
 import type { CudaWeight } from "../weight.js";
 import type { TunedKernel } from "./cache.js";
-import { type Product, requireProducts } from "./products.js";
+import { nativeProduct, type Product, requireProducts } from "./products.js";
 
 export interface TuneOptions {
   /** Ends after about so many seconds, with what was measured by then. Default 60. */
@@ -78,9 +78,9 @@ async function tuneProduct(
   budgetMs: number,
   signal: AbortSignal | undefined,
 ): Promise<TuneResult> {
-  const { m, n, k, groupSize, direction } = product;
+  const { m, n, k, direction } = product;
   const { addon, id } = device;
-  const shape = [n, k, groupSize, direction === "matmulTransposed", m] as const;
+  const shape = nativeProduct(product);
   const use = (name: string) => addon.useCandidate(id, ...shape, name);
   use("");
   const names = addon.candidates(id, ...shape);
