@@ -18,7 +18,8 @@ import { CudaDevice, cuda, type TuneProgress } from "../src/index.js";
 import type { NativeAddon } from "../src/native.js";
 import { addKernels, readKernels, type TunedKernels } from "../src/tuning/cache.js";
 import { parseProductKey, productKey } from "../src/tuning/products.js";
-import { FAKE_INFO, fakeGpu } from "./helpers/fake-gpu.mjs";
+import { FAKE_INFO } from "./helpers/fake-device.mjs";
+import { fakeGpu } from "./helpers/fake-gpu.mjs";
 
 let folder: string;
 let file: string;
