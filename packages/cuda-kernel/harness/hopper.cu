@@ -1,10 +1,10 @@
 // Checks and times the Hopper kernels without Node.
-//   hopper check [cases] [seed]           every shape on random problems against the float64
-//   oracle, bits compared over repeats hopper one SHAPE M [transposed]       a few launches of one
-//   shape, for a profiler hopper shapes JSON [repeats]          every shape at many M (the
-//   selection is made from this) hopper sweep JSON [repeats]           the chosen kernel at every M
-//   from 1 to 1100 hopper bench JSON [repeats]           the chosen kernels: all M of the table,
-//   layers, types, group sizes
+//   hopper check [cases] [seed]       every shape on random problems against the float64 oracle,
+//                                     bits compared over repeats
+//   hopper one SHAPE M [transposed]   a few launches of one shape, for a profiler
+//   hopper shapes JSON [repeats]      every shape at many M (the selection is made from this)
+//   hopper sweep JSON [repeats]       the chosen kernel at every M from 1 to 1100
+//   hopper bench JSON [repeats]       the chosen kernels: many M, layers, types, group sizes
 #include <cstring>
 
 #include "hopper_bench.cuh"

@@ -75,6 +75,24 @@ type Device = number;
 type Buffer = number;
 type Weight = number;
 
+/** Rows of a buffer, in bytes. */
+export type NativeRegion = readonly [
+  buffer: Buffer,
+  offset: number,
+  rows: number,
+  rowBytes: number,
+  stride: number,
+];
+
+/** What the choice of a kernel depends on, beside the device. */
+export type NativeProduct = readonly [
+  n: number,
+  k: number,
+  groupSize: number,
+  transposed: boolean,
+  m: number,
+];
+
 export interface NativeAddon {
   probe(): NativeProbe;
   /** `call` is where {@link NativeAddon.matmul} finds its arguments. */
@@ -87,23 +105,8 @@ export interface NativeAddon {
 
   allocate(device: Device, bytes: number, zero: boolean): Buffer;
   free(device: Device, buffer: Buffer): void;
-  upload(
-    device: Device,
-    buffer: Buffer,
-    offset: number,
-    rows: number,
-    rowBytes: number,
-    stride: number,
-    data: ArrayBufferView,
-  ): void;
-  download(
-    device: Device,
-    buffer: Buffer,
-    offset: number,
-    rows: number,
-    rowBytes: number,
-    stride: number,
-  ): Promise<ArrayBuffer>;
+  upload(device: Device, ...operands: readonly [...NativeRegion, data: ArrayBufferView]): void;
+  download(device: Device, ...region: NativeRegion): Promise<ArrayBuffer>;
 
   loadWeight(
     device: Device,
@@ -139,24 +142,9 @@ export interface NativeAddon {
   probeMultiplyAdd(device: Device, sink: Buffer, type: number): number;
 
   /** Names of the kernels that could compute a product of 16-bit activations; what would be used first. */
-  candidates(
-    device: Device,
-    n: number,
-    k: number,
-    groupSize: number,
-    transposed: boolean,
-    m: number,
-  ): string[];
+  candidates(device: Device, ...product: NativeProduct): string[];
   /** From now on the product uses that kernel; with no name, the one the models choose. @returns whether there is one of that name. */
-  useCandidate(
-    device: Device,
-    n: number,
-    k: number,
-    groupSize: number,
-    transposed: boolean,
-    m: number,
-    name: string,
-  ): boolean;
+  useCandidate(device: Device, ...operands: readonly [...NativeProduct, name: string]): boolean;
 
   createStream(device: Device): number;
   destroyStream(device: Device, stream: number): void;

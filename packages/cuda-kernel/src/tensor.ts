@@ -11,7 +11,7 @@ import {
 } from "@w4a16/core";
 import type { CudaDevice } from "./device.js";
 import { native, nativeAsync } from "./failures.js";
-import { DATA_TYPE } from "./native.js";
+import { DATA_TYPE, type NativeRegion } from "./native.js";
 
 /** A device buffer, by the addon's number. */
 type Storage = SharedStorage<number>;
@@ -60,7 +60,7 @@ export class CudaTensor extends TensorBase<number, CudaDevice> {
   }
 
   /** Rows to copy; contiguous ones count as few long ones. */
-  #region(): [buffer: number, offset: number, rows: number, rowBytes: number, stride: number] {
+  #region(): NativeRegion {
     const size = bytesPerElement(this.dtype);
     const offset = this.offset * size;
     const rowBytes = this.cols * size;

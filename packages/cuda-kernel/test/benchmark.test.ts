@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { CudaDenseWeight } from "../src/dense.js";
 import { CudaDevice } from "../src/device.js";
 import { type CudaWeight, cuda } from "../src/index.js";
-import { fakeAddon, INFO, nativeError } from "./helpers/fake-addon.js";
+import { fakeAddon, nativeError } from "./helpers/fake-addon.js";
+import { FAKE_INFO } from "./helpers/fake-device.mjs";
 
 const withoutCublas = {
   requireDense: () => {
@@ -17,7 +18,7 @@ const withoutCublas = {
 describe("benchmark hooks, on an addon that only pretends", () => {
   it("a dense weight is absent where cuBLAS is, and loading it says why", () => {
     const { addon, live } = fakeAddon(withoutCublas);
-    const device = new CudaDevice(addon, INFO);
+    const device = new CudaDevice(addon, FAKE_INFO);
     const values = new Float32Array(6);
     expect(device.benchmark.loadDense(values, 2, 3, "bfloat16")).toBeUndefined();
     expect(() => CudaDenseWeight.load(device, values, 2, 3, "bfloat16")).toThrow(DeviceError);
@@ -37,7 +38,7 @@ describe("benchmark hooks, on an addon that only pretends", () => {
       ],
       [{ kernel: "simt-float32" }, "simt-float32"],
     ] as const;
-    const { benchmark } = new CudaDevice(fakeAddon().addon, INFO);
+    const { benchmark } = new CudaDevice(fakeAddon().addon, FAKE_INFO);
     for (const [choice, name] of kernels) {
       const weight = { explain: () => choice } as unknown as CudaWeight;
       expect(benchmark.kernel(weight, "matmul", 1, "bfloat16")).toBe(name);
@@ -48,7 +49,7 @@ describe("benchmark hooks, on an addon that only pretends", () => {
     const requireDense = () => {
       throw nativeError("OUT_OF_MEMORY", "no memory");
     };
-    const device = new CudaDevice(fakeAddon({ requireDense }).addon, INFO);
+    const device = new CudaDevice(fakeAddon({ requireDense }).addon, FAKE_INFO);
     expect(() => device.benchmark.loadDense(new Float32Array(6), 2, 3, "bfloat16")).toThrow(
       expect.objectContaining({ code: "W4A16_OUT_OF_MEMORY" }),
     );
@@ -56,7 +57,7 @@ describe("benchmark hooks, on an addon that only pretends", () => {
 
   it("a dense weight refuses what cuBLAS does not compute, and gives its memory back", () => {
     const { addon, live, log } = fakeAddon();
-    const device = new CudaDevice(addon, INFO);
+    const device = new CudaDevice(addon, FAKE_INFO);
     const weight = device.benchmark.loadDense(new Float32Array(6), 2, 3, "bfloat16")!;
     const x = device.tensor([4, 3], "bfloat16");
     const y = weight.matmul(x);
@@ -82,7 +83,7 @@ describe("benchmark hooks, on an addon that only pretends", () => {
       throw nativeError("NATIVE_FAILURE", "no");
     };
     const { addon, live } = fakeAddon({ matmulDense });
-    const device = new CudaDevice(addon, INFO);
+    const device = new CudaDevice(addon, FAKE_INFO);
     const weight = device.benchmark.loadDense(new Float32Array(6), 2, 3, "bfloat16")!;
     const x = device.tensor([4, 3], "bfloat16");
     const before = live.size;
@@ -92,21 +93,21 @@ describe("benchmark hooks, on an addon that only pretends", () => {
 
   it("the ceiling is the rate of the best probe, and says which", async () => {
     const { addon, live, log } = fakeAddon({}, { read: 0.5, "multiply-add": 10, dense: 2 });
-    const device = new CudaDevice(addon, INFO);
+    const device = new CudaDevice(addon, FAKE_INFO);
     const cold = await device.benchmark.ceiling("bfloat16", true);
     expect(cold.bytesPerSecond).toBeCloseTo(2 ** 30 / 0.5e-3);
     expect(cold.operationsPerSecond).toBeCloseTo((2 * 8192 ** 3) / 2e-3);
     expect(cold.method).toMatch(/1024 MiB of memory; .*8192 × 8192 × 8192 by cuBLAS/);
     expect(new Set(log)).toEqual(new Set(["read 1", "multiply-add", "dense 8192×8192"]));
     const warm = await device.benchmark.ceiling("float32", false);
-    expect(warm.bytesPerSecond).toBeCloseTo((64 * INFO.l2Bytes) / 4 / 0.5e-3);
+    expect(warm.bytesPerSecond).toBeCloseTo((64 * FAKE_INFO.l2Bytes) / 4 / 0.5e-3);
     expect(warm.method).toMatch(/10 MiB in the second-level cache/);
     expect(live.size).toBe(0);
   });
 
   it("without cuBLAS the ceiling is that of the multipliers themselves", async () => {
     const { addon, live } = fakeAddon(withoutCublas, { "multiply-add": 10 });
-    const device = new CudaDevice(addon, INFO);
+    const device = new CudaDevice(addon, FAKE_INFO);
     const { operationsPerSecond, method } = await device.benchmark.ceiling("float16", true);
     expect(operationsPerSecond).toBeCloseTo(1e14);
     expect(method).toMatch(/mma\.sync.*cuBLAS not found/);
@@ -114,7 +115,7 @@ describe("benchmark hooks, on an addon that only pretends", () => {
   });
 
   it("refuses a dtype it does not know, and a closed device", async () => {
-    const device = new CudaDevice(fakeAddon().addon, INFO);
+    const device = new CudaDevice(fakeAddon().addon, FAKE_INFO);
     await expect(device.benchmark.ceiling("int8" as "float16", true)).rejects.toThrow(
       ArgumentError,
     );

@@ -12,13 +12,14 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AbortedError, ArgumentError } from "@w4a16/core";
+import { AbortedError, ArgumentError, DeviceError } from "@w4a16/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CudaDevice, cuda, type TuneProgress } from "../src/index.js";
 import type { NativeAddon } from "../src/native.js";
 import { addKernels, readKernels, type TunedKernels } from "../src/tuning/cache.js";
 import { parseProductKey, productKey } from "../src/tuning/products.js";
-import { FAKE_INFO, fakeGpu } from "./helpers/fake-gpu.mjs";
+import { FAKE_INFO } from "./helpers/fake-device.mjs";
+import { fakeGpu } from "./helpers/fake-gpu.mjs";
 
 let folder: string;
 let file: string;
@@ -217,6 +218,23 @@ describe("tune, on a GPU that only pretends", () => {
     expect(report.file).toBeUndefined();
     expect(report.problem).toMatch(/ENOTDIR|EEXIST/);
   });
+
+  it.each(["candidates", "useCandidate", "probeFill"])(
+    "a failure of the addon's %s is a DeviceError, and everything is given back",
+    async (method) => {
+      const { addon, device, live } = open({ usual: 50 });
+      const cause = new Error("no");
+      Object.assign(addon, {
+        [method]: () => {
+          throw cause;
+        },
+      });
+      const error = await device.tune([SHAPE]).catch((error: unknown) => error);
+      expect(error).toBeInstanceOf(DeviceError);
+      expect(error).toMatchObject({ code: "W4A16_NATIVE_FAILURE", cause });
+      expect(live.size).toBe(0);
+    },
+  );
 
   it.each([
     ["no list", {}, {}],

@@ -1,7 +1,6 @@
 #include "sm90a.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "sm90a_costs.hpp"
 
@@ -45,13 +44,14 @@ int maxParts(const sm90a::Shape& s) {
   return s.family == Family::Whole && s.tokens > kHopperLoadingTokens ? kHopperMaxParts : 1;
 }
 
-// The cheapest plan of any shape but `except`.
-Plan cheapest(const FusedProblem& p, int multiprocessors, int except) {
+}  // namespace
+
+Plan chooseHopper(const FusedProblem& p, int multiprocessors) {
   Plan best{};
   for (int shape = 0; shape < sm90a::kShapeCount; shape++) {
     const bool padding =
         kShapes[shape].tokens > kHopperLoadingTokens && kShapes[shape].tokens >= 2 * p.M;  // mostly
-    if (shape == except || padding) continue;
+    if (padding) continue;
     for (int parts = 1; parts <= maxParts(kShapes[shape]); parts++) {
       const Plan plan = estimated(p, shape, parts, multiprocessors);
       if (plan.schedule.parts == parts &&
@@ -60,26 +60,6 @@ Plan cheapest(const FusedProblem& p, int multiprocessors, int except) {
     }
   }
   return best;
-}
-
-std::string withEstimate(const Plan& plan) {
-  char us[32];
-  std::snprintf(us, sizeof us, " (%.1f us)", plan.microseconds);
-  return sm90a::nameOf(plan) + us;
-}
-
-}  // namespace
-
-Plan chooseHopper(const FusedProblem& p, int multiprocessors) {
-  return cheapest(p, multiprocessors, -1);
-}
-
-std::string explainHopper(const FusedProblem& p, int multiprocessors) {
-  if (const char* reason = sm90a::unsupported(p))
-    return std::string("not a Hopper kernel: ") + reason;
-  const Plan best = chooseHopper(p, multiprocessors);
-  return withEstimate(best) + ", the cheapest by the model; next " +
-         withEstimate(cheapest(p, multiprocessors, best.shape));
 }
 
 }  // namespace w4a16::heuristics

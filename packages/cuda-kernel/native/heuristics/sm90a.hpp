@@ -12,8 +12,4 @@ sm90a::Plan estimated(const FusedProblem& problem, int shape, int parts, int mul
 // lets pass.
 sm90a::Plan chooseHopper(const FusedProblem& problem, int multiprocessors);
 
-// What a product of this problem would run and why, in a sentence: the kernel and the model's
-// estimates of it and of the best other shape, or why the Hopper kernels do not take the problem.
-std::string explainHopper(const FusedProblem& problem, int multiprocessors);
-
 }  // namespace w4a16::heuristics

@@ -1,8 +1,8 @@
 // What the model knows of each Hopper shape, measured on an H100 SXM (bfloat16, G = 128, both
-// directions, every shape at many M: results/hopper-shapes.json) and fitted
-// (scripts/hopper-fit.mjs). By hand: 64 × 16 two to a multiprocessor, so that it is chosen where it
-// was faster, and 288 and 320 tokens 2 and 3.5% slower than fitted, which they are at the power
-// limit.
+// directions, every shape at many M) and fitted (scripts/hopper-fit.mjs) to runs before the one
+// that results/hopper-shapes.json holds: a fit to that one differs by a few percent. By hand: 64 ×
+// 16 two to a multiprocessor, so that it is chosen where it was faster, and 288 and 320 tokens 2
+// and 3.5% slower than fitted, which they are at the power limit.
 #pragma once
 #include "../kernels/sm90a/shapes.hpp"
 

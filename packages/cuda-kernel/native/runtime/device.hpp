@@ -114,8 +114,6 @@ class Device {
   size_t weightBytes() const { return weightBytes_; }
   size_t bufferBytes() const { return bufferBytes_; }
   void memoryInfo(size_t* free, size_t* total) const;
-  int ordinal() const { return ordinal_; }
-  const cudaDeviceProp& properties() const { return properties_; }
 
  private:
   struct Buffer {

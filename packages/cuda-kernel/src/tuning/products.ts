@@ -6,6 +6,7 @@ import {
   requireInteger,
   requireOptions,
 } from "@w4a16/core";
+import type { NativeProduct } from "../native.js";
 
 /** A product to tune: M rows of activations and a weight [N, K] with groups of G. */
 export interface TuneShape {
@@ -70,6 +71,11 @@ function requireShape(subject: string, shape: unknown): Product[] {
   }
   const wanted = direction === undefined ? DIRECTIONS : [direction];
   return wanted.map((direction) => ({ m, n, k, groupSize, direction }));
+}
+
+/** How the addon takes a product. */
+export function nativeProduct({ m, n, k, groupSize, direction }: Product): NativeProduct {
+  return [n, k, groupSize, direction === "matmulTransposed", m];
 }
 
 /** How the cache names a product. */

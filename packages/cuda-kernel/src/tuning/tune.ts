@@ -1,12 +1,13 @@
 /** Measures which kernel computes a product fastest on the GPU at hand. */
-import { AbortedError, ArgumentError, describeValue, requireOptions } from "@w4a16/core";
+import { ArgumentError, describeValue, requireOptions, throwIfAborted } from "@w4a16/core";
 import type { CudaDevice } from "../device.js";
+import { native } from "../failures.js";
 import type { CudaGraph } from "../graph.js";
+import { DATA_TYPE } from "../native.js";
 import type { CudaEvent } from "../stream.js";
-import type { CudaTensor } from "../tensor.js";
 import type { CudaWeight } from "../weight.js";
 import type { TunedKernel } from "./cache.js";
-import { type Product, requireProducts } from "./products.js";
+import { nativeProduct, type Product, requireProducts } from "./products.js";
 
 export interface TuneOptions {
   /** Ends after about so many seconds, with what was measured by then. Default 60. */
@@ -78,16 +79,16 @@ async function tuneProduct(
   budgetMs: number,
   signal: AbortSignal | undefined,
 ): Promise<TuneResult> {
-  const { m, n, k, groupSize, direction } = product;
+  const { m, n, k, direction } = product;
   const { addon, id } = device;
-  const shape = [n, k, groupSize, direction === "matmulTransposed", m] as const;
-  const use = (name: string) => addon.useCandidate(id, ...shape, name);
+  const shape = nativeProduct(product);
+  const use = (name: string) => native("tune", () => addon.useCandidate(id, ...shape, name));
   use("");
-  const names = addon.candidates(id, ...shape);
+  const names = native("tune", () => addon.candidates(id, ...shape));
   const [inputs, outputs] = direction === "matmul" ? [k, n] : [n, k];
   using x = device.tensor([m, inputs], "bfloat16");
   using out = device.tensor([m, outputs], "bfloat16");
-  addon.probeFill(id, (x as CudaTensor).storage.memory, 1);
+  native("tune", () => addon.probeFill(id, x.storage.memory, DATA_TYPE.bfloat16));
   weight[direction](x, { out }); // what is made on first use is made
   const graphs: CudaGraph[] = [];
   try {
@@ -138,7 +139,7 @@ async function measure(
         events[i]![1].record();
       }
       await device.synchronize();
-      if (signal?.aborted) throw new AbortedError("tune", signal);
+      throwIfAborted("tune", signal);
       if (round === 0) continue; // warms up
       events.forEach(([start, stop], i) => {
         times[i]!.push(1000 * stop.millisecondsSince(start));

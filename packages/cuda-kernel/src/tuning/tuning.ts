@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { CudaDevice } from "../device.js";
 import { addKernels, readKernels, type TunedKernel } from "./cache.js";
-import { parseProductKey, productKey } from "./products.js";
+import { nativeProduct, parseProductKey, productKey } from "./products.js";
 import { type TuneOptions, type TuneResult, tuneProducts } from "./tune.js";
 
 /** What {@link Tuning.tune} did. */
@@ -61,11 +61,9 @@ export class Tuning {
   #use(key: string, { kernel }: TunedKernel): boolean {
     const product = parseProductKey(key);
     if (!product) return false;
-    const { m, n, k, groupSize, direction } = product;
     const { addon, id } = this.device;
-    const transposed = direction === "matmulTransposed";
     try {
-      return addon.useCandidate(id, n, k, groupSize, transposed, m, kernel);
+      return addon.useCandidate(id, ...nativeProduct(product), kernel);
     } catch {
       return false; // sizes that no weight has
     }

@@ -1,15 +1,6 @@
 /** An addon that computes nothing and keeps count, for what can be tested without a GPU. */
-import type { CudaDeviceInfo, NativeAddon } from "../../src/native.js";
-
-export const INFO: CudaDeviceInfo = {
-  ordinal: 0,
-  name: "Fake GPU",
-  major: 8,
-  minor: 0,
-  multiprocessors: 100,
-  memoryBytes: 2 ** 34,
-  l2Bytes: 40 * 2 ** 20,
-};
+import type { NativeAddon } from "../../src/native.js";
+import { fakeHandles } from "./fake-device.mjs";
 
 export interface FakeAddon {
   readonly addon: NativeAddon;
@@ -27,16 +18,8 @@ export function fakeAddon(
   hooks: Partial<NativeAddon> = {},
   milliseconds: Readonly<Record<string, number>> = {},
 ): FakeAddon {
-  let next = 1;
-  const live = new Set<number>();
+  const { live, make, drop } = fakeHandles();
   const log: string[] = [];
-  const make = () => {
-    live.add(next);
-    return next++;
-  };
-  const drop = (_: number, id: number) => {
-    if (!live.delete(id)) throw new Error(`there is no ${id}`);
-  };
   const addon: Partial<NativeAddon> = {
     open: () => 1,
     close: () => {},

@@ -1,25 +1,18 @@
 // A GPU whose clock advances by what is launched, for tests of tuning; plain JavaScript, so that processes of
 // the built package use it too.
+import { fakeHandles } from "./fake-device.mjs";
 
 /**
  * @param costs microseconds of each candidate's kernel, in the order in which the addon names them.
  * @returns the addon, and for each product, by its numbers, the candidate in use.
  */
 export function fakeGpu(costs) {
-  let next = 1;
   let clock = 0;
   const events = new Map();
   const graphs = new Map();
   const chosen = new Map();
-  const live = new Set();
+  const { live, make, drop } = fakeHandles();
   const names = Object.keys(costs);
-  const make = () => {
-    live.add(next);
-    return next++;
-  };
-  const drop = (_, id) => {
-    if (!live.delete(id)) throw new Error(`there is no ${id}`);
-  };
   let captured = names[0];
   const addon = {
     open: () => 1,
@@ -60,13 +53,3 @@ export function fakeGpu(costs) {
   };
   return { addon, chosen, live };
 }
-
-export const FAKE_INFO = {
-  ordinal: 0,
-  name: "Fake GPU",
-  major: 8,
-  minor: 0,
-  multiprocessors: 100,
-  memoryBytes: 2 ** 34,
-  l2Bytes: 40 * 2 ** 20,
-};

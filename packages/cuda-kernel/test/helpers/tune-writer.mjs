@@ -1,6 +1,7 @@
 // Tunes some shapes on a fake GPU into a cache file, in a process of its own: FILE FIRST COUNT
 import { CudaDevice } from "@w4a16/cuda-kernel";
-import { FAKE_INFO, fakeGpu } from "./fake-gpu.mjs";
+import { FAKE_INFO } from "./fake-device.mjs";
+import { fakeGpu } from "./fake-gpu.mjs";
 
 const [file, first, count] = process.argv.slice(2);
 const { addon } = fakeGpu({ slow: 30, fast: 10 });
