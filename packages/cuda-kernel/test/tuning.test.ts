@@ -165,6 +165,17 @@ describe("tune, on a GPU that only pretends", () => {
     expect(live.size).toBe(0);
   });
 
+  it("measures for one call after the other, and goes on after one that failed", async () => {
+    const { device } = open({ usual: 50, best: 10 }, { file });
+    const order: string[] = [];
+    const tune = (name: string) =>
+      device.tune([SHAPE], { onProgress: ({ done }) => order.push(`${name} ${done}`) });
+    const refused = device.tune([], { onProgress: 1 as never }).catch((error) => error);
+    await Promise.all([tune("first"), tune("second")]);
+    expect(order).toEqual(["first 1", "first 2", "second 1", "second 2"]);
+    expect(await refused).toBeInstanceOf(ArgumentError);
+  });
+
   it("stays with the usual kernel where another is not faster by more than noise", async () => {
     const { device, chosen } = open({ usual: 100, other: 99 });
     const { results, file: kept } = await device.tune([{ ...SHAPE, direction: "matmul" }]);
@@ -245,6 +256,7 @@ describe("tune, on a GPU that only pretends", () => {
     ["an unknown name", [{ ...SHAPE, g: 32 }], {}],
     ["no time", [SHAPE], { seconds: 0 }],
     ["an unknown option", [SHAPE], { minutes: 1 }],
+    ["progress that is no function", [SHAPE], { onProgress: "yes" }],
   ])("refuses %s", async (_, shapes, options) => {
     const { device } = open({ usual: 50 });
     await expect(device.tune(shapes as never, options as never)).rejects.toThrow(ArgumentError);

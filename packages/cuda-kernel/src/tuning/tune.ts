@@ -51,6 +51,7 @@ export async function tuneProducts(
 ): Promise<void> {
   requireOptions("options", options, ["seconds", "signal", "onProgress"]);
   const seconds = requireSeconds(options.seconds);
+  requireProgress(options.onProgress);
   const products = requireProducts(shapes);
   const deadline = performance.now() + 1000 * seconds;
   let weight: CudaWeight | undefined;
@@ -168,6 +169,17 @@ function syntheticWeight(device: CudaDevice, { n, k, groupSize }: Product): Cuda
     packed,
     scales: new Float32Array(parameters).fill(0.01),
     zeros: new Float32Array(parameters).fill(7.5),
+  });
+}
+
+function requireProgress(onProgress: unknown): void {
+  if (onProgress === undefined || typeof onProgress === "function") return;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_TYPE",
+    subject: "onProgress",
+    expected: "a function",
+    received: describeValue(onProgress),
+    fix: "Pass a function of what was measured, or leave it away.",
   });
 }
 

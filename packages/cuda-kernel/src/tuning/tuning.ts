@@ -19,6 +19,8 @@ export class Tuning {
   loaded = 0;
   /** Why the cache file, or a part of it, was left out; undefined where all was well, or there is none. */
   problem: string | undefined;
+  /** Settles once the last call of `tune` has ended. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** @param file undefined: nothing is read or kept. */
   constructor(
@@ -37,7 +39,14 @@ export class Tuning {
     }
   }
 
-  async tune(shapes: unknown, options: TuneOptions = {}): Promise<TuneReport> {
+  /** Measures `shapes`, after what an earlier call still measures: each would disturb the other. */
+  tune(shapes: unknown, options: TuneOptions = {}): Promise<TuneReport> {
+    const report = this.#last.then(() => this.#tune(shapes, options));
+    this.#last = report.catch(() => {});
+    return report;
+  }
+
+  async #tune(shapes: unknown, options: TuneOptions): Promise<TuneReport> {
     const results: TuneResult[] = [];
     let problem: string | undefined;
     let kept: string | undefined;
