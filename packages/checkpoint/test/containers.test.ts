@@ -1,6 +1,6 @@
 /** Strict JSON, and containers at their edges. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import fc from "fast-check";
@@ -68,6 +68,19 @@ describe("strict JSON", () => {
 
   test("bytes that are no UTF-8", () => {
     expect(() => parseStrictJson(Uint8Array.of(0x22, 0xff, 0x22), options)).toThrow(/UTF-8/);
+  });
+});
+
+test("a file that becomes shorter while it is open", async () => {
+  const values = new Float32Array(64);
+  const bytes = safetensorsBytes([floatTensor("a.weight", [8, 8], values)]);
+  const path = write(folder, "shorter.safetensors", bytes);
+  await using checkpoint = await openCheckpoint(path);
+  truncateSync(path, bytes.length - 4);
+  await expect(checkpoint.store.read("a.weight")).rejects.toMatchObject({
+    code: "W4A16_FILE_UNREADABLE",
+    expected: `${bytes.length} bytes, as when it was opened`,
+    received: `a file that ends at byte ${bytes.length - 4}`,
   });
 });
 
