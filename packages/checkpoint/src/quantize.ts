@@ -10,7 +10,7 @@ import {
   requireOptions,
 } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
-import { CheckpointError, clip } from "./errors.js";
+import { CheckpointError, clip, inLayer } from "./errors.js";
 import { readFloats } from "./floats.js";
 import type { LinearLayer } from "./linear/types.js";
 import { type WeightError, weightError } from "./write/error.js";
@@ -189,15 +189,7 @@ async function quantizeWeight(
       onProgress: ({ done, total }) => report(name, (byteLength * done) / total),
     });
   } catch (error) {
-    if (!(error instanceof ArgumentError)) throw error;
-    const { code, subject, expected, received, fix } = error;
-    throw new ArgumentError({
-      code,
-      subject: `layer ${clip(name)}: ${subject}`,
-      expected,
-      received,
-      fix,
-    });
+    throw error instanceof ArgumentError ? inLayer(name, error) : error;
   }
 }
 
