@@ -21,6 +21,7 @@ import {
   safetensorsBytes,
   temporaryFolder,
   tensor,
+  tensorsOf,
   write,
 } from "./support.js";
 
@@ -104,9 +105,7 @@ describe("our own format", () => {
   const shape = { outFeatures: 8, inFeatures: 64, groupSize: 32 };
   const weight = { ...halfWeight(1, shape), signed: true };
   const file = (name: string, metadata: Record<string, string>) => {
-    const specs = w4a16Specs("a", shape);
-    const data = w4a16Bytes(weight);
-    const tensors = specs.map((spec, i) => ({ ...spec, data: data[i]! }));
+    const tensors = tensorsOf(w4a16Specs("a", shape), w4a16Bytes(weight));
     return write(folder, name, safetensorsBytes(tensors, metadata));
   };
   const metadata = w4a16Metadata(new Map([["a", { signed: true, groupSize: 32 }]]));
@@ -186,10 +185,7 @@ test("layers whose names are no file names get some, no two the same", async () 
   const names = ["../up", "a/b", "a_b", "A_B", "."];
   const shape = { outFeatures: 8, inFeatures: 32, groupSize: 32 };
   const weight = halfWeight(1, shape);
-  const tensors = names.flatMap((name) => {
-    const data = w4a16Bytes(weight);
-    return w4a16Specs(name, shape).map((spec, i) => ({ ...spec, data: data[i]! }));
-  });
+  const tensors = names.flatMap((name) => tensorsOf(w4a16Specs(name, shape), w4a16Bytes(weight)));
   const entries = names.map((name) => [name, { signed: false, groupSize: 32 }] as const);
   const bytes = safetensorsBytes(tensors, w4a16Metadata(new Map(entries)));
   const models = join(folder, "models");
