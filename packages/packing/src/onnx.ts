@@ -6,7 +6,12 @@
  * Without padding the bytes are the byte transpose of row interleave, as MLX's are.
  */
 import { requireInstance, requireInteger, requireLength } from "./errors.js";
-import { requireLinear, requireParameters, requireRowInterleave } from "./linear.js";
+import {
+  requireLinear,
+  requireMultiple,
+  requireParameters,
+  requireRowInterleave,
+} from "./linear.js";
 import { transposeBytes } from "./primitives.js";
 import type { LinearShape } from "./row-interleave.js";
 import { requireWholeZeros, requireZerosShape, type ZerosShape } from "./zeros.js";
@@ -75,5 +80,6 @@ export function fromOnnxZeroPoints(bytes: Uint8Array, shape: ZerosShape): Float3
 function checkShape(shape: OnnxShape): { n: number; k: number; bytesPerRow: number } {
   const { n, k } = requireLinear(shape, { layout: "ONNX" }, ["blockSize"]);
   const blockSize = requireInteger("blockSize", shape.blockSize, 2);
-  return { n, k, bytesPerRow: Math.ceil(k / blockSize) * Math.ceil(blockSize / 2) };
+  requireMultiple("blockSize", blockSize, 2, "ONNX");
+  return { n, k, bytesPerRow: (Math.ceil(k / blockSize) * blockSize) / 2 };
 }

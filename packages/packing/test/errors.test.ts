@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   biasesToZeros,
+  flipSigns,
   fromAwqZeros,
   fromGptqZeros,
   gatherInFeatures,
@@ -14,7 +15,9 @@ import {
   toGptq,
   toGptqZeros,
   toMarlin,
+  toOnnx,
   toTinygemm,
+  transposeFloats,
   unpackHqq,
   unpackLinear,
   unpackRowInterleave,
@@ -58,6 +61,9 @@ const mistakes: Record<string, () => unknown> = {
   "GPTQ zeros of no array": () =>
     fromGptqZeros(undefined as never, { groups: 1, outFeatures: 8, version: 1 }),
   "no scales beside the biases": () => biasesToZeros(new Float32Array(8), undefined as never),
+  "ONNX blocks of 15": () => toOnnx(u4, { outFeatures: 1, inFeatures: 16, blockSize: 15 }),
+  "a transposition of too few": () => transposeFloats(new Float32Array(5), 2, 3),
+  "flipped signs of a plain array": () => flipSigns([1] as never),
   "a real zero for GPTQ": () =>
     toGptqZeros(new Float32Array(8).fill(7.25), { groups: 1, outFeatures: 8, version: 2 }),
   "no GPTQ version": () =>
