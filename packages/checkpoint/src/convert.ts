@@ -1,9 +1,9 @@
 /** A quantized checkpoint from one format to another. */
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { ArgumentError, describeValue, requireOptions, throwIfAborted } from "@w4a16/core";
+import { requireOptions, throwIfAborted } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
-import { CheckpointError, clip, fileError } from "./errors.js";
+import { CheckpointError, clip, fileError, requireName } from "./errors.js";
 import type { LinearLayer, LoadedLinear } from "./linear/types.js";
 import { encodeOnnx } from "./onnx/model.js";
 import type { TensorStore } from "./store.js";
@@ -69,7 +69,7 @@ export async function convertCheckpoint(
   options: ConvertOptions,
 ): Promise<ConvertReport> {
   requireOptions("options", options, OPTIONS);
-  const to = requireFormat(options.to);
+  const to = requireName("to", options.to, OUTPUT_FORMATS);
   await using checkpoint = await openCheckpoint(input);
   const { store } = checkpoint;
   const layers = chooseLayers(checkpoint.layers.values(), options, input);
@@ -245,16 +245,5 @@ function requireOrder(layer: LinearLayer, { weight, order }: LoadedLinear) {
     expected: "in-features in the order of the activations",
     received: "GPTQ act-order (desc_act), which no other format keeps",
     fix: "Leave the layer out with --exclude, or load it with loadOrderedLinear.",
-  });
-}
-
-function requireFormat(to: unknown): OutputFormatName {
-  if (OUTPUT_FORMATS.includes(to as OutputFormatName)) return to as OutputFormatName;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject: "to",
-    expected: OUTPUT_FORMATS.join(", "),
-    received: describeValue(to),
-    fix: "Pass one of these names.",
   });
 }

@@ -1,5 +1,5 @@
 /** The errors of files: what is missing, damaged, unsupported, or would lose something. */
-import { describeValue, type ErrorDetails, W4A16Error } from "@w4a16/core";
+import { ArgumentError, describeValue, type ErrorDetails, W4A16Error } from "@w4a16/core";
 
 /** Codes of errors about checkpoints. They never change once released. */
 export type CheckpointErrorCode =
@@ -41,6 +41,29 @@ export function clip(value: unknown, most = 120): string {
   const text = typeof value === "string" ? value : describeValue(value);
   const line = [...text.slice(0, most)].map((c) => (c < " " || c === "\x7f" ? "�" : c)).join("");
   return text.length > most ? `${line}…` : line;
+}
+
+/** Checks an option that is one of a few names. Throws `W4A16_INVALID_VALUE`. */
+export function requireName<Name extends string>(
+  subject: string,
+  value: unknown,
+  names: readonly Name[],
+): Name {
+  if (names.includes(value as Name)) return value as Name;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject,
+    expected: names.join(", "),
+    received: describeValue(value),
+    fix: "Pass one of these names.",
+  });
+}
+
+/** The same error, saying of which layer it speaks. */
+export function inLayer(name: string, error: ArgumentError): ArgumentError {
+  const { code, subject, expected, received, fix } = error;
+  const layer = `layer ${clip(name)}: ${subject}`;
+  return new ArgumentError({ code, subject: layer, expected, received, fix });
 }
 
 /** Wraps a failure of the file system, keeping its cause. */

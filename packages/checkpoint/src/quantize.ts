@@ -2,7 +2,6 @@
 import { stat } from "node:fs/promises";
 import {
   ArgumentError,
-  describeValue,
   type Int4Weight,
   quantizeHqqAsync,
   quantizeMinMax,
@@ -10,7 +9,7 @@ import {
   requireOptions,
 } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
-import { CheckpointError, clip } from "./errors.js";
+import { CheckpointError, clip, inLayer, requireName } from "./errors.js";
 import { readFloats } from "./floats.js";
 import type { LinearLayer } from "./linear/types.js";
 import { type WeightError, weightError } from "./write/error.js";
@@ -87,7 +86,7 @@ export async function quantizeCheckpoint(
 ): Promise<QuantizeReport> {
   requireOptions("options", options, OPTIONS);
   const groupSize = requireInteger("groupSize", options.groupSize ?? 64, 1);
-  const method = requireMethod(options.method ?? "hqq");
+  const method = requireName("method", options.method ?? "hqq", METHODS);
   if (options.workers !== undefined) requireInteger("workers", options.workers, 1);
   const started = performance.now();
   await using checkpoint = await openCheckpoint(input);
@@ -189,27 +188,8 @@ async function quantizeWeight(
       onProgress: ({ done, total }) => report(name, (byteLength * done) / total),
     });
   } catch (error) {
-    if (!(error instanceof ArgumentError)) throw error;
-    const { code, subject, expected, received, fix } = error;
-    throw new ArgumentError({
-      code,
-      subject: `layer ${clip(name)}: ${subject}`,
-      expected,
-      received,
-      fix,
-    });
+    throw error instanceof ArgumentError ? inLayer(name, error) : error;
   }
-}
-
-function requireMethod(method: unknown): QuantizeMethod {
-  if (METHODS.includes(method as QuantizeMethod)) return method as QuantizeMethod;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject: "method",
-    expected: METHODS.join(" or "),
-    received: describeValue(method),
-    fix: "Pass one of these names.",
-  });
 }
 
 function nothingToDo(

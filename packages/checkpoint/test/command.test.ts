@@ -251,6 +251,8 @@ describe("wrong command lines", () => {
     [1, ["inspect", "missing"], /W4A16_FILE_NOT_FOUND/],
     [1, ["quantize", "float.safetensors", "float.safetensors"], /W4A16_OUTPUT_IS_INPUT/],
     [1, ["quantize", "int4.safetensors", "x", "--exclude", "*"], /W4A16_NOTHING_TO_DO/],
+    [1, ["quantize", "float.safetensors", "x", "--include="], /globs.*W4A16_INVALID_VALUE/],
+    [1, ["convert", "int4.safetensors", "x", "--to", "hqq", "--exclude="], /W4A16_INVALID_VALUE/],
     [1, ["quantize", "float.safetensors", "no/such/folder/x"], /W4A16_WRITE_FAILED/],
   ])("exit code %i: w4a16 %j", (code, args, message) => {
     const { status, stdout, stderr } = w4a16(...args);

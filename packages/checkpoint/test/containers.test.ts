@@ -1,6 +1,6 @@
 /** Strict JSON, and containers at their edges. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import fc from "fast-check";
@@ -21,6 +21,7 @@ import {
   safetensorsBytes,
   temporaryFolder,
   tensor,
+  tensorsOf,
   write,
 } from "./support.js";
 
@@ -71,6 +72,19 @@ describe("strict JSON", () => {
   });
 });
 
+test("a file that becomes shorter while it is open", async () => {
+  const values = new Float32Array(64);
+  const bytes = safetensorsBytes([floatTensor("a.weight", [8, 8], values)]);
+  const path = write(folder, "shorter.safetensors", bytes);
+  await using checkpoint = await openCheckpoint(path);
+  truncateSync(path, bytes.length - 4);
+  await expect(checkpoint.store.read("a.weight")).rejects.toMatchObject({
+    code: "W4A16_FILE_UNREADABLE",
+    expected: `${bytes.length} bytes, as when it was opened`,
+    received: `a file that ends at byte ${bytes.length - 4}`,
+  });
+});
+
 test("a GGUF header longer than the first read", async () => {
   const long = Object.fromEntries(
     Array.from({ length: 40 }, (_, i) => [`key${i}`, "x".repeat(60_000)]),
@@ -91,9 +105,7 @@ describe("our own format", () => {
   const shape = { outFeatures: 8, inFeatures: 64, groupSize: 32 };
   const weight = { ...halfWeight(1, shape), signed: true };
   const file = (name: string, metadata: Record<string, string>) => {
-    const specs = w4a16Specs("a", shape);
-    const data = w4a16Bytes(weight);
-    const tensors = specs.map((spec, i) => ({ ...spec, data: data[i]! }));
+    const tensors = tensorsOf(w4a16Specs("a", shape), w4a16Bytes(weight));
     return write(folder, name, safetensorsBytes(tensors, metadata));
   };
   const metadata = w4a16Metadata(new Map([["a", { signed: true, groupSize: 32 }]]));
@@ -173,10 +185,7 @@ test("layers whose names are no file names get some, no two the same", async () 
   const names = ["../up", "a/b", "a_b", "A_B", "."];
   const shape = { outFeatures: 8, inFeatures: 32, groupSize: 32 };
   const weight = halfWeight(1, shape);
-  const tensors = names.flatMap((name) => {
-    const data = w4a16Bytes(weight);
-    return w4a16Specs(name, shape).map((spec, i) => ({ ...spec, data: data[i]! }));
-  });
+  const tensors = names.flatMap((name) => tensorsOf(w4a16Specs(name, shape), w4a16Bytes(weight)));
   const entries = names.map((name) => [name, { signed: false, groupSize: 32 }] as const);
   const bytes = safetensorsBytes(tensors, w4a16Metadata(new Map(entries)));
   const models = join(folder, "models");

@@ -4,12 +4,8 @@ import { join } from "node:path";
 import { dequantize, encodeFloat16, type Int4Weight } from "@w4a16/core";
 import {
   gatherInFeatures,
-  toAwq,
-  toAwqZeros,
   toGgufQ4_0,
   toGgufQ4_1,
-  toGptq,
-  toGptqZeros,
   toMlx,
   transposeFloats,
   zerosToBiases,
@@ -24,8 +20,10 @@ import {
   verifyCheckpoint,
 } from "../src/index.js";
 import {
+  awqTensors,
   floatTensor,
   ggufBytes,
+  gptqTensors,
   halfWeight,
   safetensorsBytes,
   type TestTensor,
@@ -115,17 +113,8 @@ describe("HQQ", () => {
 
 describe("GPTQ", () => {
   const weight = halfWeight(1, shape, "whole");
-  const layer = (version: 1 | 2, packed = weight.packed, gIdx?: Int32Array): TestTensor[] => [
-    tensor("a.b.qweight", "I32", [K / 8, N], toGptq(packed, linear)),
-    tensor(
-      "a.b.qzeros",
-      "I32",
-      [GROUPS, N / 8],
-      toGptqZeros(weight.zeros, { groups: GROUPS, outFeatures: N, version }),
-    ),
-    floatTensor("a.b.scales", [GROUPS, N], weight.scales, "F16"),
-    ...(gIdx ? [tensor("a.b.g_idx", "I32", [K], gIdx)] : []),
-  ];
+  const layer = (version: 1 | 2, packed = weight.packed, gIdx?: Int32Array) =>
+    gptqTensors("a.b", { ...weight, packed }, version, gIdx);
   const config = (format?: string) => ({
     quant_method: "gptq",
     bits: 4,
@@ -211,16 +200,7 @@ describe("GPTQ", () => {
 
 describe("AWQ", () => {
   const weight = halfWeight(2, shape, "whole");
-  const layer = [
-    tensor("a.b.qweight", "I32", [K, N / 8], toAwq(weight.packed, linear)),
-    tensor(
-      "a.b.qzeros",
-      "I32",
-      [GROUPS, N / 8],
-      toAwqZeros(weight.zeros, { groups: GROUPS, outFeatures: N }),
-    ),
-    floatTensor("a.b.scales", [GROUPS, N], weight.scales, "F16"),
-  ];
+  const layer = awqTensors("a.b", weight);
   const config = {
     quant_method: "awq",
     bits: 4,

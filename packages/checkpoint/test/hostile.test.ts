@@ -7,7 +7,7 @@ import fs, { mkdirSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { join, resolve, sep } from "node:path";
 import { isW4A16Error } from "@w4a16/core";
-import { toAwq, toAwqZeros, toGptq, toGptqZeros, toMlx } from "@w4a16/packing";
+import { toMlx } from "@w4a16/packing";
 import { seededRandom } from "@w4a16/reference/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openCheckpoint } from "../src/index.js";
@@ -16,13 +16,16 @@ import { hqqBytes, hqqSpecs } from "../src/linear/hqq.js";
 import { w4a16Bytes, w4a16Metadata, w4a16Specs } from "../src/linear/w4a16.js";
 import { mutateBytes, mutateJson, mutateSafetensors, mutateTensors } from "./mutate.js";
 import {
+  awqTensors,
   floatTensor,
   ggufBytes,
+  gptqTensors,
   halfWeight,
   safetensorsBytes,
   type TestTensor,
   temporaryFolder,
   tensor,
+  tensorsOf,
 } from "./support.js";
 
 const FILES = Number(process.env.W4A16_FUZZ ?? 4000);
@@ -33,33 +36,15 @@ mkdirSync(home);
 const shape = { outFeatures: 8, inFeatures: 64, groupSize: 32 };
 const linear = { outFeatures: 8, inFeatures: 64 };
 const weight = halfWeight(1, shape, "whole");
-const zeros = { groups: 2, outFeatures: 8 };
-const named = (
-  specs: Array<{ name: string; dtype: string; shape: readonly number[] }>,
-  data: Uint8Array[],
-) => specs.map((spec, i): TestTensor => ({ ...spec, data: data[i]! }));
 
 const float = [
   floatTensor("a.weight", [4, 8], new Float32Array(32).fill(0.5), "BF16"),
   floatTensor("b.weight", [4, 8], new Float32Array(32).fill(0.5), "F16"),
   floatTensor("norm", [8], new Float32Array(8)),
 ];
-const gptq = [
-  tensor("a.qweight", "I32", [8, 8], toGptq(weight.packed, linear)),
-  tensor("a.qzeros", "I32", [2, 1], toGptqZeros(weight.zeros, { ...zeros, version: 2 })),
-  floatTensor("a.scales", [2, 8], weight.scales, "F16"),
-  tensor(
-    "a.g_idx",
-    "I32",
-    [64],
-    Int32Array.from({ length: 64 }, (_, k) => k >> 5),
-  ),
-];
-const awq = [
-  tensor("a.qweight", "I32", [64, 1], toAwq(weight.packed, linear)),
-  tensor("a.qzeros", "I32", [2, 1], toAwqZeros(weight.zeros, zeros)),
-  floatTensor("a.scales", [2, 8], weight.scales, "F16"),
-];
+const gIdx = Int32Array.from({ length: 64 }, (_, k) => k >> 5);
+const gptq = gptqTensors("a", weight, 2, gIdx);
+const awq = awqTensors("a", weight);
 const mlx = [
   tensor("a.weight", "U32", [8, 8], toMlx(weight.packed, linear)),
   floatTensor("a.scales", [8, 2], weight.scales, "F16"),
@@ -96,10 +81,10 @@ const bases: Record<string, Files> = {
   float: base("float", float, { format: "pt" }),
   w4a16: base(
     "w4a16",
-    named(w4a16Specs("a", shape), w4a16Bytes(weight)),
+    tensorsOf(w4a16Specs("a", shape), w4a16Bytes(weight)),
     w4a16Metadata(new Map([["a", { signed: false, groupSize: 32 }]])),
   ),
-  hqq: base("hqq", named(hqqSpecs("a", shape), hqqBytes(weight))),
+  hqq: base("hqq", tensorsOf(hqqSpecs("a", shape), hqqBytes(weight))),
   gptq: base(
     "gptq",
     gptq,

@@ -3,11 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Int4Weight } from "@w4a16/core";
+import { toAwq, toAwqZeros, toGptq, toGptqZeros } from "@w4a16/packing";
 import { randomInt4Weight, seededRandom } from "@w4a16/reference/testing";
 import { afterAll } from "vitest";
 import { encodeFloats, type FloatDType } from "../src/floats.js";
 import { layoutGguf } from "../src/gguf/encode.js";
-import { type FileLayout, layoutSafetensors } from "../src/safetensors/encode.js";
+import { type FileLayout, layoutSafetensors, type TensorSpec } from "../src/safetensors/encode.js";
 
 /** A folder that is removed after the file's tests. */
 export function temporaryFolder(): string {
@@ -39,6 +40,43 @@ export function floatTensor(
   dtype: FloatDType = "F32",
 ): TestTensor {
   return tensor(name, dtype, shape, encodeFloats(values, dtype));
+}
+
+/** What a writer makes of a layer: its tensors' specs, and their bytes in the same order. */
+export function tensorsOf(specs: readonly TensorSpec[], data: readonly Uint8Array[]): TestTensor[] {
+  return specs.map((spec, i) => ({ ...spec, data: data[i]! }));
+}
+
+/** A layer as GPTQ tools store it, with float16 scales; `gIdx` where they store one. */
+export function gptqTensors(
+  name: string,
+  { outFeatures: n, inFeatures: k, groupSize, packed, scales, zeros }: Int4Weight,
+  version: 1 | 2,
+  gIdx?: Int32Array,
+): TestTensor[] {
+  const shape = { outFeatures: n, inFeatures: k };
+  const groups = k / groupSize;
+  const qzeros = toGptqZeros(zeros, { groups, outFeatures: n, version });
+  return [
+    tensor(`${name}.qweight`, "I32", [k / 8, n], toGptq(packed, shape)),
+    tensor(`${name}.qzeros`, "I32", [groups, n / 8], qzeros),
+    floatTensor(`${name}.scales`, [groups, n], scales, "F16"),
+    ...(gIdx ? [tensor(`${name}.g_idx`, "I32", [k], gIdx)] : []),
+  ];
+}
+
+/** A layer as AutoAWQ stores it (GEMM), with float16 scales. */
+export function awqTensors(
+  name: string,
+  { outFeatures: n, inFeatures: k, groupSize, packed, scales, zeros }: Int4Weight,
+): TestTensor[] {
+  const shape = { outFeatures: n, inFeatures: k };
+  const groups = k / groupSize;
+  return [
+    tensor(`${name}.qweight`, "I32", [k, n / 8], toAwq(packed, shape)),
+    tensor(`${name}.qzeros`, "I32", [groups, n / 8], toAwqZeros(zeros, { groups, outFeatures: n })),
+    floatTensor(`${name}.scales`, [groups, n], scales, "F16"),
+  ];
 }
 
 /** The bytes of a whole safetensors file. */

@@ -50,8 +50,15 @@ export function gatherInFeatures(
   requireRowInterleave(packed, n, k);
   requireInstance("order", order, [Uint32Array]);
   requireLength("order", order, k, "[inFeatures]");
-  for (const source of order) {
-    if (source >= k) requireInteger("order", -1, 0);
+  for (let i = 0; i < k; i++) {
+    if (order[i]! < k) continue;
+    throw new ArgumentError({
+      code: "W4A16_INVALID_VALUE",
+      subject: `order[${i}]`,
+      expected: `an in-feature from 0 to ${k - 1}`,
+      received: String(order[i]),
+      fix: "Pass what gatherOrder made for this layer.",
+    });
   }
   const gathered = new Uint8Array(packed.length);
   for (let i = 0; i < k; i++) {

@@ -9,7 +9,7 @@
  *
  * gemlite packs its weights the same way (see gemlite.ts).
  */
-import { ArgumentError, describeValue } from "./errors.js";
+import { ArgumentError, describeValue, requireInstance } from "./errors.js";
 import { requireLinear, requireRowInterleave, requireWords } from "./linear.js";
 import type { LinearShape } from "./row-interleave.js";
 import { packZeros, unpackZeros, type ZerosShape } from "./zeros.js";
@@ -64,7 +64,8 @@ export function fromGptq(words: Int32Array | Uint32Array, shape: LinearShape): U
  * 0..15, or 0 in version 1.
  */
 export function toGptqZeros(zeros: Float32Array, shape: GptqZerosShape): Int32Array {
-  const version = requireVersion(shape.version);
+  const version = requireVersion(shape?.version);
+  requireInstance("zeros", zeros, [Float32Array]);
   if (version === 2) return packZeros(zeros, shape, "GPTQ");
   const damaged = zeros.indexOf(0);
   if (damaged >= 0) {
@@ -89,7 +90,8 @@ export function fromGptqZeros(
   words: Int32Array | Uint32Array,
   shape: GptqZerosShape,
 ): Float32Array {
-  const version = requireVersion(shape.version);
+  const version = requireVersion(shape?.version);
+  requireInstance<Int32Array | Uint32Array>("words", words, [Int32Array, Uint32Array]);
   if (version === 2) return unpackZeros(words, shape, "GPTQ");
   const flooded = words.findIndex((word: number) => word >>> 24 === 0xff);
   if (flooded >= 0) {

@@ -11,7 +11,7 @@ import { requireInstance, requireLength } from "./errors.js";
 import { requireLinear, requireMultiple, requireRowInterleave, requireWords } from "./linear.js";
 import { unzipNibbles, zipNibbles } from "./primitives.js";
 import type { LinearShape } from "./row-interleave.js";
-import type { ZerosShape } from "./zeros.js";
+import { requireZerosShape, type ZerosShape } from "./zeros.js";
 
 /** The kernel's tile: smaller weights could be packed, but never run. */
 const GRANULARITY = { layout: "Marlin", outFeatures: 256, inFeatures: 128 };
@@ -66,9 +66,10 @@ export function fromMarlinScales(scales: Float32Array, shape: ZerosShape): Float
 
 function permuteColumns(
   scales: Float32Array,
-  { groups, outFeatures }: ZerosShape,
+  shape: ZerosShape,
   move: (source: number, target: number, from: Float32Array, into: Float32Array) => void,
 ): Float32Array {
+  const { groups, outFeatures } = requireZerosShape(shape);
   requireInstance("scales", scales, [Float32Array]);
   requireMultiple("outFeatures", outFeatures, 64, "Marlin");
   requireLength("scales", scales, groups * outFeatures, "[groups, outFeatures]");

@@ -6,10 +6,15 @@
  * Without padding the bytes are the byte transpose of row interleave, as MLX's are.
  */
 import { requireInstance, requireInteger, requireLength } from "./errors.js";
-import { requireLinear, requireParameters, requireRowInterleave } from "./linear.js";
+import {
+  requireLinear,
+  requireMultiple,
+  requireParameters,
+  requireRowInterleave,
+} from "./linear.js";
 import { transposeBytes } from "./primitives.js";
 import type { LinearShape } from "./row-interleave.js";
-import { requireWholeZeros, type ZerosShape } from "./zeros.js";
+import { requireWholeZeros, requireZerosShape, type ZerosShape } from "./zeros.js";
 
 export interface OnnxShape extends LinearShape {
   /** B, in-features to a block; even. The operator wants a power of two ≥ 16. */
@@ -44,7 +49,7 @@ export function fromOnnx(bytes: Uint8Array, shape: OnnxShape): Uint8Array {
  * 0..15: such zeros go into the float form, `transposeFloats(zeros, groups, N)`.
  */
 export function toOnnxZeroPoints(zeros: Float32Array, shape: ZerosShape): Uint8Array {
-  const { groups, outFeatures: n } = shape;
+  const { groups, outFeatures: n } = requireZerosShape(shape);
   requireParameters("zeros", zeros, groups * n, "[groups, outFeatures]");
   requireWholeZeros(zeros, "an ONNX integer zero point");
   const bytesPerRow = Math.ceil(groups / 2);
@@ -59,7 +64,7 @@ export function toOnnxZeroPoints(zeros: Float32Array, shape: ZerosShape): Uint8A
 
 /** Zeros [groups, N] of zero points [N, ⌈groups/2⌉]. */
 export function fromOnnxZeroPoints(bytes: Uint8Array, shape: ZerosShape): Float32Array {
-  const { groups, outFeatures: n } = shape;
+  const { groups, outFeatures: n } = requireZerosShape(shape);
   const bytesPerRow = Math.ceil(groups / 2);
   requireInstance("bytes", bytes, [Uint8Array]);
   requireLength("bytes", bytes, n * bytesPerRow, "[outFeatures, ⌈groups/2⌉]");
@@ -75,5 +80,6 @@ export function fromOnnxZeroPoints(bytes: Uint8Array, shape: ZerosShape): Float3
 function checkShape(shape: OnnxShape): { n: number; k: number; bytesPerRow: number } {
   const { n, k } = requireLinear(shape, { layout: "ONNX" }, ["blockSize"]);
   const blockSize = requireInteger("blockSize", shape.blockSize, 2);
-  return { n, k, bytesPerRow: Math.ceil(k / blockSize) * Math.ceil(blockSize / 2) };
+  requireMultiple("blockSize", blockSize, 2, "ONNX");
+  return { n, k, bytesPerRow: (Math.ceil(k / blockSize) * blockSize) / 2 };
 }

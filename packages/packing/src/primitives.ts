@@ -2,6 +2,7 @@
  * The few moves that make every layout: transpositions of bytes and of 32-bit
  * words, and one permutation of the nibbles within a word.
  */
+import { requireInstance, requireLength } from "./errors.js";
 
 /** Tile of a transposition: rows that are read at once, and a stretch of each. */
 const TILE_ROWS = 32;
@@ -9,6 +10,8 @@ const TILE_COLS = 128;
 
 /** Transposes bytes [rows, cols] into [cols, rows]. */
 export function transposeBytes(from: Uint8Array, rows: number, cols: number): Uint8Array {
+  requireInstance("from", from, [Uint8Array]);
+  requireLength("from", from, rows * cols, "[rows, cols]");
   const into = new Uint8Array(rows * cols);
   for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
     const r1 = Math.min(rows, r0 + TILE_ROWS);
@@ -25,6 +28,8 @@ export function transposeBytes(from: Uint8Array, rows: number, cols: number): Ui
 
 /** Transposes 32-bit words [rows, cols] into [cols, rows]. */
 export function transposeWords(from: Uint32Array, rows: number, cols: number): Uint32Array {
+  requireInstance("from", from, [Uint32Array]);
+  requireLength("from", from, rows * cols, "[rows, cols]");
   const into = new Uint32Array(rows * cols);
   for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
     const r1 = Math.min(rows, r0 + TILE_ROWS);
@@ -41,6 +46,7 @@ export function transposeWords(from: Uint32Array, rows: number, cols: number): U
 
 /** Transposes parameters [rows, cols] into [cols, rows], bit for bit. */
 export function transposeFloats(from: Float32Array, rows: number, cols: number): Float32Array {
+  requireInstance("from", from, [Float32Array]);
   const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
   return new Float32Array(transposeWords(bits, rows, cols).buffer);
 }
@@ -70,6 +76,7 @@ export function zipNibbles(word: number): number {
  * highest bit of the nibble. Zeros move by 8 with them.
  */
 export function flipSigns(packed: Uint8Array): Uint8Array {
+  requireInstance("packed", packed, [Uint8Array]);
   const flipped = new Uint8Array(packed.length);
   for (let i = 0; i < packed.length; i++) flipped[i] = packed[i]! ^ 0x88;
   return flipped;

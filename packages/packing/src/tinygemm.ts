@@ -7,7 +7,7 @@
  * So a word is four bytes of a column of row interleave, four rows apart, with
  * even and odd nibbles taken apart.
  */
-import { ArgumentError, describeValue } from "./errors.js";
+import { ArgumentError, describeValue, requireOptions } from "./errors.js";
 import { requireLinear, requireParameters, requireRowInterleave, requireWords } from "./linear.js";
 import { unzipNibbles, zipNibbles } from "./primitives.js";
 import type { LinearShape } from "./row-interleave.js";
@@ -95,10 +95,9 @@ function forEachWord(
 }
 
 function checkShape(shape: TinygemmShape): { n: number; k: number; tiles: number } {
-  const tiles = shape?.innerKTiles;
-  const layout = `tinygemm with ${tiles} inner k tiles`;
-  const granularity = { layout, outFeatures: 8, inFeatures: 16 * (tiles || 2) };
-  if (tiles !== undefined && ![2, 4, 8].includes(tiles)) {
+  requireOptions("shape", shape, ["outFeatures", "inFeatures", "innerKTiles"]);
+  const tiles = shape.innerKTiles;
+  if (![2, 4, 8].includes(tiles)) {
     throw new ArgumentError({
       code: "W4A16_INVALID_VALUE",
       subject: "innerKTiles",
@@ -107,5 +106,7 @@ function checkShape(shape: TinygemmShape): { n: number; k: number; tiles: number
       fix: "Pass the inner k tiles the kernel was or will be called with; 8 is usual.",
     });
   }
-  return { ...requireLinear(shape, granularity, ["innerKTiles"]), tiles: tiles ?? 8 };
+  const layout = `tinygemm with ${tiles} inner k tiles`;
+  const granularity = { layout, outFeatures: 8, inFeatures: 16 * tiles };
+  return { ...requireLinear(shape, granularity, ["innerKTiles"]), tiles };
 }

@@ -2,7 +2,7 @@
  * Zero points in the forms that other formats give them: whole numbers packed
  * eight to a word, or a bias (offset − zero)·scale.
  */
-import { ArgumentError } from "./errors.js";
+import { ArgumentError, requireInstance, requireInteger } from "./errors.js";
 import { requireMultiple, requireParameters, requireWords } from "./linear.js";
 
 /** Shape of parameters [groups, N]. */
@@ -11,6 +11,14 @@ export interface ZerosShape {
   readonly groups: number;
   /** N. */
   readonly outFeatures: number;
+}
+
+/** Checks that a shape has both sizes. Throws `W4A16_INVALID_VALUE`. */
+export function requireZerosShape(shape: ZerosShape): ZerosShape {
+  return {
+    groups: requireInteger("groups", shape?.groups, 0),
+    outFeatures: requireInteger("outFeatures", shape?.outFeatures, 0),
+  };
 }
 
 /**
@@ -23,6 +31,7 @@ export function requireWholeZeros(
   lowest = 0,
   highest = 15,
 ): void {
+  requireInstance("zeros", zeros, [Float32Array]);
   for (let i = 0; i < zeros.length; i++) {
     const zero = zeros[i]!;
     if (zero >= lowest && zero <= highest && Number.isInteger(zero)) continue;
@@ -41,7 +50,7 @@ export function requireWholeZeros(
 
 /** Packs whole zeros [groups, N] eight to a word, [groups, N/8], zero n in nibble n mod 8. */
 export function packZeros(zeros: Float32Array, shape: ZerosShape, layout: string): Int32Array {
-  const { groups, outFeatures } = shape;
+  const { groups, outFeatures } = requireZerosShape(shape);
   requireMultiple("outFeatures", outFeatures, 8, layout);
   requireParameters("zeros", zeros, groups * outFeatures, "[groups, outFeatures]");
   requireWholeZeros(zeros, layout);
@@ -56,7 +65,7 @@ export function unpackZeros(
   shape: ZerosShape,
   layout: string,
 ): Float32Array {
-  const { groups, outFeatures } = shape;
+  const { groups, outFeatures } = requireZerosShape(shape);
   requireMultiple("outFeatures", outFeatures, 8, layout);
   const checked = requireWords(words, (groups * outFeatures) / 8, "[groups, outFeatures/8]");
   const zeros = new Float32Array(groups * outFeatures);
@@ -73,6 +82,7 @@ export function zerosToBiases(
   scales: Float32Array,
   offset: 0 | 8 = 0,
 ): Float32Array {
+  requireInstance("scales", scales, [Float32Array]);
   requireParameters("zeros", zeros, scales.length, "as many as scales");
   const biases = new Float32Array(zeros.length);
   for (let i = 0; i < zeros.length; i++) biases[i] = (offset - zeros[i]!) * scales[i]!;
@@ -89,6 +99,7 @@ export function biasesToZeros(
   scales: Float32Array,
   offset: 0 | 8 = 0,
 ): Float32Array {
+  requireInstance("scales", scales, [Float32Array]);
   requireParameters("biases", biases, scales.length, "as many as scales");
   const zeros = new Float32Array(biases.length);
   for (let i = 0; i < biases.length; i++) {

@@ -1,15 +1,23 @@
 import { describe, expect, test } from "vitest";
 import {
+  biasesToZeros,
+  flipSigns,
+  fromAwqZeros,
+  fromGptqZeros,
+  gatherInFeatures,
   isW4A16Error,
   packHqq,
   packLinear,
   packLinearRows,
   packRowInterleave,
   toAwq,
+  toAwqZeros,
   toGptq,
   toGptqZeros,
   toMarlin,
+  toOnnx,
   toTinygemm,
+  transposeFloats,
   unpackHqq,
   unpackLinear,
   unpackRowInterleave,
@@ -45,6 +53,17 @@ const mistakes: Record<string, () => unknown> = {
   "GPTQ of 12 in-features": () => toGptq(u4, { outFeatures: 1, inFeatures: 12 }),
   "3 inner k tiles": () =>
     toTinygemm(u4, { outFeatures: 8, inFeatures: 2, innerKTiles: 3 as never }),
+  "no inner k tiles": () => toTinygemm(u4, { outFeatures: 8, inFeatures: 32 } as never),
+  "an order beyond K": () =>
+    gatherInFeatures(u4, { outFeatures: 4, inFeatures: 4 }, Uint32Array.of(0, 1, 2, 4)),
+  "no shape of zeros": () => toAwqZeros(new Float32Array(8), undefined as never),
+  "AWQ zeros of a plain array": () => fromAwqZeros([0] as never, { groups: 1, outFeatures: 8 }),
+  "GPTQ zeros of no array": () =>
+    fromGptqZeros(undefined as never, { groups: 1, outFeatures: 8, version: 1 }),
+  "no scales beside the biases": () => biasesToZeros(new Float32Array(8), undefined as never),
+  "ONNX blocks of 15": () => toOnnx(u4, { outFeatures: 1, inFeatures: 16, blockSize: 15 }),
+  "a transposition of too few": () => transposeFloats(new Float32Array(5), 2, 3),
+  "flipped signs of a plain array": () => flipSigns([1] as never),
   "a real zero for GPTQ": () =>
     toGptqZeros(new Float32Array(8).fill(7.25), { groups: 1, outFeatures: 8, version: 2 }),
   "no GPTQ version": () =>

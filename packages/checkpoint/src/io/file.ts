@@ -38,19 +38,17 @@ export class RandomAccessFile implements AsyncDisposable {
         "The file is cut off: fetch it again.",
       );
     }
-    const bytes = new Uint8Array(length);
-    try {
-      // One read call returns at most 2 GiB.
-      for (let done = 0; done < length; ) {
-        const step = Math.min(length - done, 2 ** 30);
-        const { bytesRead } = await this.handle.read(bytes, done, step, offset + done);
-        if (bytesRead === 0) throw new Error("the file became shorter while it was read");
-        done += bytesRead;
-      }
-    } catch (cause) {
+    const bytes = await readFully(this.handle, offset, length).catch((cause) => {
       throw this.#closed ? this.#closedError() : fileError(this.path, cause, "read");
-    }
-    return bytes;
+    });
+    if (bytes.length === length) return bytes;
+    throw invalid(
+      "W4A16_FILE_UNREADABLE",
+      this.path,
+      `${this.size} bytes, as when it was opened`,
+      `a file that ends at byte ${offset + bytes.length}`,
+      "Another process changed the file: let it end, then open the file again.",
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -68,6 +66,23 @@ export class RandomAccessFile implements AsyncDisposable {
       "Await what it gives before it is closed: `return await loadLinear(…)` in a function with `await using`.",
     );
   }
+}
+
+/** Up to `length` bytes from `offset`; fewer where the file ends before. */
+export async function readFully(
+  handle: FileHandle,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  for (let done = 0; done < length; ) {
+    // One read call returns at most 2 GiB.
+    const step = Math.min(length - done, 2 ** 30);
+    const { bytesRead } = await handle.read(bytes, done, step, offset + done);
+    if (bytesRead === 0) return bytes.subarray(0, done);
+    done += bytesRead;
+  }
+  return bytes;
 }
 
 /** The error for a folder, a pipe or a device where a file should be. */

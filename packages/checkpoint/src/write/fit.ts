@@ -5,7 +5,7 @@
  */
 import { ArgumentError, dequantize, type Int4Weight } from "@w4a16/core";
 import { flipSigns, packLinear, requireWholeZeros } from "@w4a16/packing";
-import { clip } from "../errors.js";
+import { clip, inLayer } from "../errors.js";
 import { unsupported } from "../linear/fields.js";
 
 export interface Requirements {
@@ -43,16 +43,6 @@ export function fitWeight(
     return fitted;
   }
   return requantizeWeight(fitted, zeros);
-}
-
-function inLayer(name: string, { code, subject, expected, received, fix }: ArgumentError) {
-  return new ArgumentError({
-    code,
-    subject: `layer ${clip(name)}: ${subject}`,
-    expected,
-    received,
-    fix,
-  });
 }
 
 /** s4 codes as u4, with zeros moved along by 8. */

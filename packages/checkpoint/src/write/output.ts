@@ -1,7 +1,7 @@
 /** What `quantize` and `convert` share: the output formats, and the tensors copied as they are. */
 import { realpath, stat } from "node:fs/promises";
 import type { Int4Weight } from "@w4a16/core";
-import { CheckpointError } from "../errors.js";
+import { CheckpointError, fileError } from "../errors.js";
 import { layoutGguf } from "../gguf/encode.js";
 import { ggufTypeNumber } from "../gguf/types.js";
 import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
@@ -98,7 +98,9 @@ export function copyItem(store: TensorStore, { name, dtype, shape }: TensorInfo)
 export async function fingerprint(store: TensorStore, settings: object): Promise<string> {
   const files = await Promise.all(
     store.files.map(async (file) => {
-      const { size, mtimeMs } = await stat(file);
+      const { size, mtimeMs } = await stat(file).catch((cause) => {
+        throw fileError(file, cause, "read");
+      });
       return [file, size, mtimeMs];
     }),
   );

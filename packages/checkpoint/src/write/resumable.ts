@@ -10,6 +10,7 @@ import { type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/
 import { dirname, resolve } from "node:path";
 import { throwIfAborted } from "@w4a16/core";
 import { CheckpointError, fileError } from "../errors.js";
+import { readFully } from "../io/file.js";
 import type { FileLayout, TensorSpec } from "../safetensors/encode.js";
 
 /** Tensors that are made, and written, together. */
@@ -129,7 +130,7 @@ async function keepIntact<Note>(
     const bytes: Uint8Array[] = [];
     for (const { name } of item.tensors) {
       const { offset, byteLength } = layout.places.get(name)!;
-      bytes.push(await readFully(file, byteLength, offset));
+      bytes.push(await readFully(file, offset, byteLength));
     }
     if (hashOf(bytes) === line.hash) kept.set(line.name, line);
   }
@@ -157,18 +158,6 @@ async function writeFully(file: FileHandle, bytes: Uint8Array, offset: number): 
     const step = Math.min(bytes.length - done, 2 ** 30);
     done += (await file.write(bytes, done, step, offset + done)).bytesWritten;
   }
-}
-
-/** Up to `length` bytes; fewer where the file ends before. */
-async function readFully(file: FileHandle, length: number, offset: number): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const step = Math.min(length - done, 2 ** 30);
-    const { bytesRead } = await file.read(bytes, done, step, offset + done);
-    if (bytesRead === 0) return bytes.subarray(0, done);
-    done += bytesRead;
-  }
-  return bytes;
 }
 
 function hashOf(parts: readonly Uint8Array[]): string {
