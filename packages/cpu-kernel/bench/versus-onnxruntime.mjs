@@ -2,7 +2,7 @@
 // runs, medians. onnxruntime-node is no dependency: install it anywhere and name its directory.
 //
 //   node bench/versus-onnxruntime.mjs --onnxruntime=DIR [--m=1,16,…] [--shapes=4096x4096,…]
-//        [--groups=64,128] [--rows=bf16,fp16,fp32,zeros,cold] [--seconds=1] [--json]
+//        [--groups=64,128] [--rows=bf16,fp16,fp32,zeros,cold,transposed] [--seconds=1] [--json]
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -33,7 +33,7 @@ const COLD_BYTES = 200e6;
 
 const zerosFloor = (m) => ({ 16: 20, 128: 6, 1024: 2 })[m];
 
-/** The least ratio that each line must reach, by M; see the package's README. */
+/** The least ratio that each line must reach, by M. */
 const floors = {
   "bf16 / level 0": (m) => (m === 1 ? 3 : m < 128 ? 2.7 : 1.9),
   "bf16 / level 4": (m) => (m === 1 ? undefined : 1),

@@ -9,6 +9,8 @@ export type LoadedAddon =
   | { readonly addon: NativeAddon }
   | { readonly reason: string; readonly fix: string };
 
+const FIX_NAMED =
+  "Name an addon built for this machine and version in W4A16_CPU_ADDON, or unset it to use the built one.";
 const FIX =
   "Install a C++17 compiler, CMake and Ninja (on Debian: apt-get install g++ cmake ninja-build), then run scripts/build.mjs of @w4a16/cpu-kernel with Node.";
 
@@ -33,6 +35,9 @@ function load(): LoadedAddon {
     } catch (error) {
       failures.push(`${what}: ${error instanceof Error ? error.message.split("\n")[0] : error}`);
     }
+  }
+  if (process.env.W4A16_CPU_ADDON) {
+    return { reason: `the native addon cannot be loaded (${failures[0]})`, fix: FIX_NAMED };
   }
   return { reason: `the native addon is not built (${failures.join("; ")})`, fix: FIX };
 }

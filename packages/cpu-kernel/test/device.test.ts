@@ -53,6 +53,17 @@ describe.runIf(available)("options", () => {
   });
 });
 
+it("an addon that the environment names and that is not there: the fix is about the name", async () => {
+  vi.stubEnv("W4A16_CPU_ADDON", "/no/such.node");
+  vi.resetModules();
+  const { cpu: fresh } = await import("../src/index.js");
+  expect(fresh.availability()).toMatchObject({
+    available: false,
+    reason: expect.stringContaining("/no/such.node"),
+    fix: expect.stringContaining("W4A16_CPU_ADDON"),
+  });
+});
+
 describe.runIf(available)("results", () => {
   it.each(supportedKernels())("%s: the same bits for any number of threads", (kernel) => {
     for (const dtype of ["bfloat16", "float16", "float32"] as const) {

@@ -65,19 +65,9 @@ Vec fma(Vec a, Vec b, Vec c) {
   return {_mm256_fmadd_ps(a.v, b.v, c.v)};
 }
 
-#include "kernels/rows.inl"
-#include "kernels/float_path.inl"
-#include "kernels/float_limits.inl"
+#include "kernels/float_kernel.inl"
 
-constexpr Path kPath = {"avx2-float32",
-                        false,
-                        false,
-                        floatPackedBytes,
-                        floatScratchBytes,
-                        floatPack<Vec>,
-                        floatCompute<Vec>,
-                        floatExercise<Vec>,
-                        floatRead<Vec>};
+constexpr Path kPath = floatPath<Vec>("avx2-float32");
 }  // namespace
 
 extern const Path* const kAvx2Float;

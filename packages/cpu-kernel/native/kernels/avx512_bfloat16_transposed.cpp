@@ -13,6 +13,7 @@ namespace {
 #include "kernels/vec_avx512.inl"
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
+#include "kernels/scaled_rows.inl"
 #include "kernels/bfloat16_codes.inl"
 
 constexpr size_t kPairs = kTile / 2;  // of n, 16 apart
@@ -25,22 +26,10 @@ struct Scratch {
   alignas(64) float y[2][kPanelRows * kTile];
 };
 
-size_t scratchBytes(const WeightView& w, bool transposed) {
-  const size_t shared = floatScratchBytes(w, transposed);
-  return shared > sizeof(Scratch) ? shared : sizeof(Scratch);
-}
-
 void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
-  const WeightView& w = *job.weight;
   floatPack<Vec>(job, begin, end, scratch);
-  const float* packed = reinterpret_cast<const float*>(job.packed);
   for (size_t m = begin; m < end; m++) {
-    uint32_t largest = 0;
-    for (size_t b = 0; b < w.nTiles; b++) {
-      const uint32_t magnitude = largestMagnitude(packed + (b * job.rows + m) * kTile, kTile);
-      largest = magnitude > largest ? magnitude : largest;
-    }
-    job.rowClass[m] = isExceptional(largest) ? kExceptional : kRegular;
+    job.rowClass[m] = isExceptional(largestPacked(job, m)) ? kExceptional : kRegular;
   }
 }
 
@@ -81,9 +70,8 @@ void scaleRows(const Job& job, size_t block, size_t group, size_t begin, size_t 
   alignas(64) uint16_t order[32];
   for (int i = 0; i < 32; i++) order[i] = uint16_t((i >> 1) + (i & 1) * 16);
   const __m512i interleave = _mm512_load_si512(order);
-  const float* packed = reinterpret_cast<const float*>(job.packed) + block * job.rows * kTile;
   for (size_t i = begin; i < end; i++) {
-    const float* x = packed + job.order[i] * kTile;
+    const float* x = floatsOf(job, block, job.order[i]);
     Vec correction = block == 0 ? Vec::zero() : Vec::load(s.correction[i - begin]);
 #pragma GCC unroll 2
     for (int half = 0; half < 2; half++) {
@@ -150,7 +138,7 @@ void microRows(size_t rows, const uint16_t (*a)[kTile], const uint16_t (*codes)[
 void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
   const __m512i table = codeTable();
-  const size_t group = tile * kTileQuads / w.quadsPerGroup;
+  const size_t group = groupOf(w, tile);
   const size_t rows = end - begin, steps = (rows + Vec::kMicroRows - 1) / Vec::kMicroRows;
   for (size_t block = 0; block < w.nTiles; block++) {
     scaleRows(job, block, group, begin, end, s);
@@ -177,22 +165,15 @@ void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, 
   const WeightView& w = *job.weight;
   const size_t last = tile + tiles;
   while (tile < last) {
-    const size_t group = tile * kTileQuads / w.quadsPerGroup;
-    const bool pair = tile + 1 < last && (tile + 1) * kTileQuads / w.quadsPerGroup == group;
+    const size_t group = groupOf(w, tile);
+    const bool pair = tile + 1 < last && groupOf(w, tile + 1) == group;
     computeTiles(job, tile, pair ? 2 : 1, begin, end, *reinterpret_cast<Scratch*>(scratch));
     tile += pair ? 2 : 1;
   }
 }
 
-constexpr Path kPath = {"avx512-bfloat16-transposed",
-                        false,
-                        true,
-                        floatPackedBytes,
-                        scratchBytes,
-                        pack,
-                        compute,
-                        nullptr,
-                        nullptr};
+constexpr Path kPath =
+    scaledPath("avx512-bfloat16-transposed", scaledScratchBytes<Scratch>, pack, compute);
 }  // namespace
 
 extern const Path* const kAvx512BFloat16Transposed;

@@ -15,6 +15,7 @@ namespace {
 #include "kernels/vec_avx512.inl"
 #include "kernels/rows.inl"
 #include "kernels/float_path.inl"
+#include "kernels/scaled_rows.inl"
 #include "kernels/scaled_digits.inl"
 #include "kernels/turned_codes.inl"
 #include "kernels/turned_micro.inl"
@@ -43,15 +44,6 @@ struct Scratch {
   alignas(64) float y[kSums * kTile];
 };
 
-size_t scratchBytes(const WeightView& w, bool transposed) {
-  const size_t shared = floatScratchBytes(w, transposed);
-  return shared > sizeof(Scratch) ? shared : sizeof(Scratch);
-}
-
-const float* packedRow(const Job& job, size_t nTile, size_t row) {
-  return reinterpret_cast<const float*>(job.packed) + (nTile * job.rows + row) * kTile;
-}
-
 // Whether two digits carry a row: compares the noise of rounding to steps s, whose variance is
 // s²/12, with the products themselves.
 bool fitsTwoDigits(const Job& job, size_t row) {
@@ -63,7 +55,7 @@ bool fitsTwoDigits(const Job& job, size_t row) {
   for (size_t i = 0; i < samples; i++) {
     for (size_t t = 0; t < w.nTiles; t++) {
       const BlockParameters b(w, t, w.groups * i / samples);
-      const float* x = packedRow(job, t, row);
+      const float* x = floatsOf(job, t, row);
       Magnitudes m = magnitudesOf<2>(x, b);
       m.largest = reduceOne(m.largest, largerOf);
       const float step = _mm512_cvtss_f32(stepOf<2>(m));
@@ -79,22 +71,12 @@ bool fitsTwoDigits(const Job& job, size_t row) {
 }
 
 void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
-  const WeightView& w = *job.weight;
   floatPack<Vec>(job, begin, end, scratch);
   for (size_t m = begin; m < end; m++) {
-    uint32_t largest = 0;
-    for (size_t t = 0; t < w.nTiles; t++) {
-      const uint32_t magnitude = largestMagnitude(packedRow(job, t, m), kTile);
-      largest = magnitude > largest ? magnitude : largest;
-    }
-    job.rowClass[m] = isExceptional(largest)  ? kExceptional
-                      : fitsTwoDigits(job, m) ? kRegular
-                                              : kWide;
+    job.rowClass[m] = isExceptional(largestPacked(job, m)) ? kExceptional
+                      : fitsTwoDigits(job, m)              ? kRegular
+                                                           : kWide;
   }
-}
-
-size_t groupOf(const WeightView& w, size_t tile) {
-  return tile * kTileQuads / w.quadsPerGroup;
 }
 
 // Tiles [from, to) of a task, counted from `tile`, that lie in one group.
@@ -123,7 +105,7 @@ void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t beg
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     const BlockParameters b(w, nTile, g.group);
     for (size_t i = 0; i < rows; i++, at++) {
-      const float* x = packedRow(job, nTile, job.order[begin + i]);
+      const float* x = floatsOf(job, nTile, job.order[begin + i]);
       s.blocks[at] = scaleRow<DIGITS>(x, b, s.digits + at * kDigitBytes);
     }
   });
@@ -153,7 +135,7 @@ void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t beg
              float* y, size_t tileStride, Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t steps = (count + kMicroRows - 1) / kMicroRows;
-  const auto x = [&](size_t i) { return packedRow(job, nTile, job.order[begin + i]); };
+  const auto x = [&](size_t i) { return floatsOf(job, nTile, job.order[begin + i]); };
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     const BlockParameters b(w, nTile, g.group);
     scaleRows<DIGITS>(count, x, b, s.digits, s.blocks, s.batch);
@@ -175,7 +157,7 @@ void prefetchChunk(const Job& job, size_t nTile, size_t i, size_t chunks, size_t
   const size_t to = rows * (next + 1) / chunks;
   for (size_t r = rows * next / chunks; r < to; r++) {
     prefetchBytes<kTile * sizeof(float)>(
-        reinterpret_cast<const uint8_t*>(packedRow(job, block, job.order[begin + r])));
+        reinterpret_cast<const uint8_t*>(floatsOf(job, block, job.order[begin + r])));
   }
 }
 
@@ -222,15 +204,8 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-fixed-transposed",
-                        false,
-                        true,
-                        floatPackedBytes,
-                        scratchBytes,
-                        pack,
-                        compute,
-                        nullptr,
-                        nullptr};
+constexpr Path kPath =
+    scaledPath("avx512-fixed-transposed", scaledScratchBytes<Scratch>, pack, compute);
 }  // namespace
 
 extern const Path* const kAvx512FixedTransposed;

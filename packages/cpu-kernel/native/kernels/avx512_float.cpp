@@ -8,9 +8,7 @@
 namespace w4a16 {
 namespace {
 #include "kernels/vec_avx512.inl"
-#include "kernels/rows.inl"
-#include "kernels/float_path.inl"
-#include "kernels/float_limits.inl"
+#include "kernels/float_kernel.inl"
 
 struct TurnedScratch {
   alignas(64) uint32_t codes[kTile / 2 * kTileQuads];  // [32 lanes][16 quads]
@@ -124,9 +122,7 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
   }
 }
 
-constexpr Path kPath = {"avx512-float32",  false,          false,   floatPackedBytes,
-                        floatScratchBytes, floatPack<Vec>, compute, floatExercise<Vec>,
-                        floatRead<Vec>};
+constexpr Path kPath = floatPath<Vec>("avx512-float32", compute);
 }  // namespace
 
 extern const Path* const kAvx512Float;

@@ -39,6 +39,11 @@ void floatPack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
   }
 }
 
+// 64 packed elements of a row.
+const float* floatsOf(const Job& job, size_t block, size_t row) {
+  return reinterpret_cast<const float*>(job.packed) + (block * job.rows + row) * kTile;
+}
+
 // (code - zero) · scale for nibble `shift / 4` of each dword.
 template <class Vec>
 inline Vec dequantize(const uint32_t* dwords, int shift, Vec bias, Vec scale, Vec zero) {

@@ -56,19 +56,9 @@ Vec fma(Vec a, Vec b, Vec c) {
   return {vfmaq_f32(c.v, a.v, b.v)};
 }
 
-#include "kernels/rows.inl"
-#include "kernels/float_path.inl"
-#include "kernels/float_limits.inl"
+#include "kernels/float_kernel.inl"
 
-constexpr Path kPath = {"neon-float32",
-                        false,
-                        false,
-                        floatPackedBytes,
-                        floatScratchBytes,
-                        floatPack<Vec>,
-                        floatCompute<Vec>,
-                        floatExercise<Vec>,
-                        floatRead<Vec>};
+constexpr Path kPath = floatPath<Vec>("neon-float32");
 }  // namespace
 
 extern const Path* const kNeonFloat;

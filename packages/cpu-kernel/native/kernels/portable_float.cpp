@@ -61,19 +61,9 @@ Vec fma(Vec a, Vec b, Vec c) {
   return Vec::each([&](size_t i) { return a.v[i] * b.v[i] + c.v[i]; });
 }
 
-#include "kernels/rows.inl"
-#include "kernels/float_path.inl"
-#include "kernels/float_limits.inl"
+#include "kernels/float_kernel.inl"
 
-constexpr Path kPath = {"portable-float32",
-                        false,
-                        false,
-                        floatPackedBytes,
-                        floatScratchBytes,
-                        floatPack<Vec>,
-                        floatCompute<Vec>,
-                        floatExercise<Vec>,
-                        floatRead<Vec>};
+constexpr Path kPath = floatPath<Vec>("portable-float32");
 }  // namespace
 
 extern const Path* const kPortableFloat;

@@ -19,7 +19,7 @@ float fromFloat16(uint16_t half) {
   return floatOf(sign | 0x7f800000 | rest << 13);
 }
 
-uint16_t toFloat16(float x) {
+[[maybe_unused]] uint16_t toFloat16(float x) {
   const uint32_t bits = bitsOf(x);
   const uint16_t sign = bits >> 16 & 0x8000;
   const uint32_t magnitude = bits & 0x7fffffff;
@@ -31,7 +31,7 @@ uint16_t toFloat16(float x) {
   return sign | uint16_t((magnitude - (112u << 23) + 0xfff + (magnitude >> 13 & 1)) >> 13);
 }
 
-uint16_t toBFloat16(float x) {
+[[maybe_unused]] uint16_t toBFloat16(float x) {
   const uint32_t bits = bitsOf(x);
   if ((bits & 0x7fffffff) > 0x7f800000) return uint16_t(bits >> 16 | 0x40);
   return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);

@@ -1,7 +1,6 @@
 #include "runtime/matmul.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace w4a16 {
 namespace {
@@ -27,22 +26,12 @@ struct Panel {
   size_t begin, end;
 };
 
+#include "kernels/scalar_formats.inl"
+
 float biasAt(const Matmul& m, size_t i) {
   if (m.biasType == DType::kFloat32) return static_cast<const float*>(m.bias)[i];
   const uint16_t bits = static_cast<const uint16_t*>(m.bias)[i];
-  uint32_t word = uint32_t(bits) << 16;
-  if (m.biasType == DType::kFloat16) {
-    const uint32_t sign = (bits & 0x8000u) << 16, rest = uint32_t(bits & 0x7fffu) << 13;
-    float magnitude;
-    std::memcpy(&magnitude, &rest, sizeof rest);
-    magnitude *= 0x1p112f;  // the exponents' biases differ by 112
-    std::memcpy(&word, &magnitude, sizeof word);
-    if (rest >= 0x0f800000) word = 0x7f800000 | rest;
-    word |= sign;
-  }
-  float value;
-  std::memcpy(&value, &word, sizeof value);
-  return value;
+  return m.biasType == DType::kFloat16 ? fromFloat16(bits) : floatOf(uint32_t(bits) << 16);
 }
 
 }  // namespace

@@ -34,7 +34,9 @@ async function main(count) {
   await rounds(count);
   const after = resources();
   console.log(`${count} workers`, { before, after });
-  if (after.threads > before.threads) throw new Error("threads leak");
+  if (after.threads > before.threads) {
+    throw new Error(`threads leaked: ${after.threads}, ${before.threads} before`);
+  }
   // A worker's own heap takes a few MB; a leak of each would show as thousands.
   const grown = after.megabytes - before.megabytes;
   if (grown > 40 + count * 0.1) throw new Error(`memory grew by ${grown} MB`);
