@@ -1,4 +1,5 @@
 import {
+  allocateOrThrow,
   type DeviceTensor,
   type DeviceWeight,
   type Direction,
@@ -14,7 +15,7 @@ import {
   roundTo,
 } from "@w4a16/core";
 import type { ReferenceDevice } from "./device.js";
-import { allocateOrThrow, type Block } from "./memory.js";
+import type { Block } from "./memory.js";
 import { multiply } from "./multiply/multiply.js";
 import { addBias } from "./oracle.js";
 import { ReferenceTensor } from "./tensor.js";

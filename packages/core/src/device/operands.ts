@@ -80,7 +80,7 @@ export function requireOperands<Tensor extends OperandTensor>(
       input.shape,
     );
   }
-  const outShape = input.shape.slice();
+  const outShape = [...input.shape];
   outShape[outShape.length - 1] = width;
   const bias =
     options.bias === undefined
