@@ -32,8 +32,8 @@ export interface HqqAsyncOptions extends QuantizeShape, HqqOptions {
 
 /** Fewer weights than this to a worker cost less than starting it. */
 const WEIGHTS_PER_WORKER = 2 ** 19;
-/** Above any machine's cores, and far below what would exhaust its memory. */
-const MAX_WORKERS = 1024;
+/** Most worker threads: above any machine's cores, and far below what would exhaust its memory. */
+export const MAX_WORKERS = 1024;
 
 /**
  * As `quantizeHqq`, with the same bits, on worker threads: the event loop stays
