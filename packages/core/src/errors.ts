@@ -63,14 +63,23 @@ export function throwIfAborted(subject: string, signal: AbortSignal | undefined)
   if (signal.aborted) throw new AbortedError(subject, signal);
 }
 
-/** Checks that a callback, if there is one, can be called. Throws `W4A16_INVALID_TYPE`. */
-export function requireCallback(subject: string, value: unknown): void {
-  if (value === undefined || typeof value === "function") return;
+/** Checks that `value` can be called. Throws `W4A16_INVALID_TYPE`. */
+export function requireFunction(
+  subject: string,
+  value: unknown,
+  fix: string = "Pass a function.",
+): void {
+  if (typeof value === "function") return;
   throw new ArgumentError({
     code: "W4A16_INVALID_TYPE",
     subject,
     expected: "a function",
     received: describeValue(value),
-    fix: "Pass a function, or leave it away.",
+    fix,
   });
+}
+
+/** As {@link requireFunction}, for a callback that may be left away. */
+export function requireCallback(subject: string, value: unknown): void {
+  if (value !== undefined) requireFunction(subject, value, "Pass a function, or leave it away.");
 }
