@@ -6,24 +6,30 @@ import {
   openDevice as openDeviceOf,
   requireOptions,
 } from "@w4a16/core";
-import { type CpuDevice, type CpuOptions, cpu } from "@w4a16/cpu-kernel";
-import { type CudaDevice, type CudaOptions, cuda } from "@w4a16/cuda-kernel";
-import { type ReferenceOptions, reference } from "@w4a16/reference";
+import { type CpuDevice, cpu } from "@w4a16/cpu-kernel";
+import { type CudaDevice, cuda } from "@w4a16/cuda-kernel";
+import { reference } from "@w4a16/reference";
 
-/** Every backend, the fastest first: the order in which `"auto"` tries them. */
-export const backends: readonly Backend[] = [cuda, cpu, reference];
+/** Every backend by its name, the fastest first. */
+const BACKENDS = { cuda, cpu, reference };
+
+type BackendName = keyof typeof BACKENDS;
+type OptionsOf<Any> = Any extends Backend<infer Options> ? Options : never;
+
+const NAMES = Object.keys(BACKENDS) as BackendName[];
+
+/** Every backend, in the order in which `"auto"` tries them. */
+export const backends: readonly Backend[] = Object.values(BACKENDS);
+
+export type DeviceName = "auto" | BackendName;
 
 /** The names that `openDevice` knows. */
-export const DEVICE_NAMES = ["auto", "cuda", "cpu", "reference"] as const;
+export const DEVICE_NAMES: readonly DeviceName[] = ["auto", ...NAMES];
 
-export type DeviceName = (typeof DEVICE_NAMES)[number];
-
-/** `onSkip`, and what each device is opened with should it be the one. */
-export interface OpenOptions extends OpenDeviceOptions {
-  readonly cuda?: CudaOptions | undefined;
-  readonly cpu?: CpuOptions | undefined;
-  readonly reference?: ReferenceOptions | undefined;
-}
+/** `onSkip`, and, by its name, what each device is opened with should it be the one. */
+export type OpenOptions = OpenDeviceOptions & {
+  readonly [Name in BackendName]?: OptionsOf<(typeof BACKENDS)[Name]> | undefined;
+};
 
 /**
  * Opens a device by name. `"auto"`, the default, takes the first of CUDA, CPU and
@@ -45,20 +51,13 @@ export async function openDevice(
   options?: OpenOptions,
 ): Promise<Device>;
 export async function openDevice(name = "auto", options: OpenOptions = {}): Promise<Device> {
-  requireOptions("options", options, ["onSkip", "cuda", "cpu", "reference"]);
-  const configured = [
-    configure(cuda, options.cuda),
-    configure(cpu, options.cpu),
-    configure(reference, options.reference),
-  ];
+  requireOptions("options", options, ["onSkip", ...NAMES]);
+  const configured = NAMES.map((each) => configure(BACKENDS[each], options[each]));
   return openDeviceOf(name, configured, { onSkip: options.onSkip });
 }
 
 /** `backend` with its options filled in. */
-function configure<Options extends object>(
-  backend: Backend<Options>,
-  options: Options | undefined,
-): Backend {
+function configure(backend: Backend, options: object | undefined): Backend {
   return {
     name: backend.name,
     availability: () => backend.availability(),
