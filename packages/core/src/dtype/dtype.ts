@@ -1,5 +1,11 @@
 /** The number formats of activations, and the typed arrays that carry them. */
-import { ArgumentError, describeValue, requireInstance, requireLength } from "../errors.js";
+import {
+  ArgumentError,
+  describeValue,
+  requireInstance,
+  requireInteger,
+  requireLength,
+} from "../errors.js";
 import { allocateOrThrow } from "../memory.js";
 import { decodeBFloat16, encodeBFloat16 } from "./bfloat16.js";
 import { decodeFloat16, encodeFloat16 } from "./float16.js";
@@ -49,6 +55,8 @@ export function requireDType(subject: string, dtype: unknown): DType {
  * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate it.
  */
 export function allocate(dtype: DType, length: number): TensorArray {
+  requireDType("dtype", dtype);
+  requireInteger("length", length, 0);
   return allocateOrThrow(length * bytesPerElement(dtype), () =>
     dtype === "float32" ? new Float32Array(length) : new Uint16Array(length),
   );
@@ -74,7 +82,7 @@ export function encode(dtype: DType, data: TensorData, length: number): TensorAr
       fix: `Convert the values to one of these for a tensor of dtype ${dtype}.`,
     });
   }
-  requireLength("data", data, length, "as the tensor's shape says");
+  requireLength("data", data, requireInteger("length", length, 0), "as the tensor's shape says");
   if (data instanceof Float32Array) {
     if (dtype === "float32") return data;
     return dtype === "float16" ? encodeFloat16(data) : encodeBFloat16(data);
