@@ -6,30 +6,32 @@ import {
   openDevice as openDeviceOf,
   requireOptions,
 } from "@w4a16/core";
-import { type CpuDevice, cpu } from "@w4a16/cpu-kernel";
-import { type CudaDevice, cuda } from "@w4a16/cuda-kernel";
-import { reference } from "@w4a16/reference";
+import { type CpuDevice, type CpuOptions, cpu } from "@w4a16/cpu-kernel";
+import { type CudaDevice, type CudaOptions, cuda } from "@w4a16/cuda-kernel";
+import { type ReferenceOptions, reference } from "@w4a16/reference";
 
-/** Every backend by its name, the fastest first. */
-const BACKENDS = { cuda, cpu, reference };
+/** What each device is opened with, by its name. */
+export interface BackendOptions {
+  readonly cuda?: CudaOptions | undefined;
+  readonly cpu?: CpuOptions | undefined;
+  readonly reference?: ReferenceOptions | undefined;
+}
 
-type BackendName = keyof typeof BACKENDS;
-type OptionsOf<Any> = Any extends Backend<infer Options> ? Options : never;
+/** `onSkip`, and what each device is opened with should it be the one. */
+export interface OpenOptions extends OpenDeviceOptions, BackendOptions {}
 
-const NAMES = Object.keys(BACKENDS) as BackendName[];
+/** The names that {@link openDevice} knows. */
+export type DeviceName = "auto" | keyof BackendOptions;
+
+/** By name, the fastest first: the order in which `"auto"` tries them. */
+const BACKENDS: { readonly [Name in keyof BackendOptions]-?: Backend } = { cuda, cpu, reference };
+const NAMES = Object.keys(BACKENDS) as (keyof BackendOptions)[];
 
 /** Every backend, in the order in which `"auto"` tries them. */
 export const backends: readonly Backend[] = Object.values(BACKENDS);
 
-export type DeviceName = "auto" | BackendName;
-
-/** The names that `openDevice` knows. */
+/** The names that {@link openDevice} knows. */
 export const DEVICE_NAMES: readonly DeviceName[] = ["auto", ...NAMES];
-
-/** `onSkip`, and, by its name, what each device is opened with should it be the one. */
-export type OpenOptions = OpenDeviceOptions & {
-  readonly [Name in BackendName]?: OptionsOf<(typeof BACKENDS)[Name]> | undefined;
-};
 
 /**
  * Opens a device by name. `"auto"`, the default, takes the first of CUDA, CPU and
