@@ -46,7 +46,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 /** Opens the container that `path` names, by its content. */
-export async function openStore(path: string): Promise<TensorStore> {
+async function openStore(path: string): Promise<TensorStore> {
   requirePath("path", path);
   const place = await stat(path).catch((cause) => {
     throw fileError(path, cause, "read");

@@ -46,7 +46,7 @@ export function fitWeight(
 }
 
 /** s4 codes as u4, with zeros moved along by 8. */
-export function toUnsigned(weight: Int4Weight): Int4Weight {
+function toUnsigned(weight: Int4Weight): Int4Weight {
   return {
     ...weight,
     signed: false,

@@ -54,7 +54,7 @@ export type HqqSettings = { readonly [Name in keyof HqqOptions]-?: NonNullable<H
 /** Groups may go on alternating between two zeros, so that only this ends some weights. */
 const MAX_ITERATIONS = 10_000;
 
-export const SHAPE_OPTIONS = ["outFeatures", "inFeatures", "groupSize"];
+const SHAPE_OPTIONS = ["outFeatures", "inFeatures", "groupSize"];
 export const HQQ_OPTIONS = ["lpNorm", "beta", "kappa", "iterations", "earlyStop", "roundZero"];
 
 /** Checks option names, the shape and the weight's class and length. */
