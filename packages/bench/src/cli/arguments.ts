@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
   type ArgumentError,
+  DIRECTIONS,
   type Direction,
   DTYPES,
   type DType,
@@ -74,7 +75,7 @@ function parseRun(args: readonly string[]): Command {
   const groupSize = number("--group-size", values["group-size"], 1);
   if (suites.some((suite) => GROUPED_SUITES.includes(suite))) requireGroupSize(groupSize, K);
   if (suites.includes("matmul")) for (const { k } of shapes) requireGroupSize(groupSize, k);
-  const direction = oneOf("--direction", values.direction, DIRECTIONS);
+  const direction = oneOf("--direction", values.direction, [...DIRECTIONS, "both"]);
   return {
     kind: "run",
     settings: {
@@ -83,7 +84,7 @@ function parseRun(args: readonly string[]): Command {
       shapes,
       dtype: oneOf("--dtype", values.dtype, DTYPES) as DType,
       groupSize,
-      directions: direction === "both" ? ["matmul", "matmulTransposed"] : [direction as Direction],
+      directions: direction === "both" ? DIRECTIONS : [direction as Direction],
       peers: values.peers === "none" ? [] : someOf("--peers", values.peers, PEERS),
       warm: values.warm,
       budget: number("--budget", values.budget, 0.001),
@@ -92,8 +93,6 @@ function parseRun(args: readonly string[]): Command {
     },
   };
 }
-
-const DIRECTIONS = ["matmul", "matmulTransposed", "both"];
 
 function parseCompare(args: readonly string[]): Command {
   const { values, positionals } = parse(args, COMPARE_OPTIONS);
