@@ -73,9 +73,9 @@ async function write({ json, html }: Settings, results: Results): Promise<void> 
 function writeWhole(file: string, text: string): void {
   try {
     writeFileSync(file, text);
-  } catch (error) {
+  } catch (cause) {
     if (statSync(file, { throwIfNoEntry: false })?.isFile()) rmSync(file, { force: true });
-    throw error;
+    throw fileError(file, "written", "Name a file in another place.", cause);
   }
 }
 
@@ -91,16 +91,20 @@ function read(file: string): Results {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new ResultsError({
-      code: "W4A16_INVALID_RESULTS",
-      subject: file,
-      expected: "a file that can be read",
-      received: (cause as Error).message,
-      fix: "Write one with --json FILE.",
-      cause,
-    });
+    throw fileError(file, "read", "Write one with --json FILE.", cause);
   }
   return parseResults(file, text);
+}
+
+function fileError(file: string, what: "read" | "written", fix: string, cause: unknown) {
+  return new ResultsError({
+    code: "W4A16_INVALID_RESULTS",
+    subject: file,
+    expected: `a file that can be ${what}`,
+    received: (cause as Error).message,
+    fix,
+    cause,
+  });
 }
 
 /** Prints what a user can mend in one line; anything else with its stack. */
