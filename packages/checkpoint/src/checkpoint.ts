@@ -10,6 +10,7 @@ import { readFloatLayers } from "./linear/float.js";
 import { readGgufLayers } from "./linear/gguf.js";
 import { readHqqLayers } from "./linear/hqq.js";
 import { readMlxLayers } from "./linear/mlx.js";
+import { loadInOrder } from "./linear/order.js";
 import { readPackedLayers } from "./linear/packed.js";
 import type { LinearLayer, LoadedLinear } from "./linear/types.js";
 import { readW4A16Layers } from "./linear/w4a16.js";
@@ -145,15 +146,8 @@ export function findLayer(checkpoint: Checkpoint, name: string): LinearLayer {
  * than its activations come in: see {@link loadOrderedLinear}.
  */
 export async function loadLinear(checkpoint: Checkpoint, name: string): Promise<Int4Weight> {
-  const { weight, order } = await loadOrderedLinear(checkpoint, name);
-  if (!order) return weight;
-  throw new CheckpointError({
-    code: "W4A16_ACT_ORDER",
-    subject: `layer ${clip(name)}`,
-    expected: "in-features in the order of the activations",
-    received: "GPTQ act-order (desc_act): a g_idx that permutes them",
-    fix: "Use loadOrderedLinear and gather the activations by its order.",
-  });
+  const fix = "Use loadOrderedLinear and gather the activations by its order.";
+  return loadInOrder(findLayer(checkpoint, name), fix);
 }
 
 /**

@@ -55,6 +55,18 @@ function toUnsigned(weight: Int4Weight): Int4Weight {
   };
 }
 
+/** Checks that groups divide into smaller ones, and gives how many each makes. */
+export function requireSplit(name: string, from: number, into: number, format: string): number {
+  const copies = from / into;
+  if (Number.isInteger(copies)) return copies;
+  throw unsupported(
+    `layer ${clip(name)}`,
+    `a group size that is a multiple of ${into}, as ${format} has it`,
+    String(from),
+    `Quantize the original with --group-size ${into}.`,
+  );
+}
+
 /** The same weight in smaller groups, each with the parameters of the group it was in. */
 export function splitGroups(
   name: string,
@@ -62,16 +74,8 @@ export function splitGroups(
   groupSize: number,
   format: string,
 ): Int4Weight {
-  if (weight.groupSize === groupSize) return weight;
-  const copies = weight.groupSize / groupSize;
-  if (!Number.isInteger(copies)) {
-    throw unsupported(
-      `layer ${clip(name)}`,
-      `a group size that is a multiple of ${groupSize}, as ${format} has it`,
-      String(weight.groupSize),
-      `Quantize the original with --group-size ${groupSize}.`,
-    );
-  }
+  const copies = requireSplit(name, weight.groupSize, groupSize, format);
+  if (copies === 1) return weight;
   const n = weight.outFeatures;
   const repeat = (values: Float32Array) => {
     const repeated = new Float32Array(values.length * copies);
