@@ -96,7 +96,7 @@ async function findLayers(store: TensorStore): Promise<Map<string, LinearLayer>>
   for (const layer of [...quantized, ...readFloatLayers(store, owned)]) {
     const { name } = layer;
     if (layers.has(name)) {
-      // A matrix `x` beside a matrix `x.weight`: the later one keeps its full name.
+      // A matrix `x.weight` beside a quantized layer `x` keeps its full name.
       const full = layer.tensors[0] ?? name;
       if (layer.format !== "float" || layers.has(full)) {
         throw invalid(

@@ -14,6 +14,7 @@ import {
   FILE_FORMATS,
   type FileFormat,
   fingerprint,
+  layoutOf,
   requireOutput,
   totalBytes,
   type WeightShape,
@@ -113,10 +114,7 @@ export async function convertCheckpoint(
   const total = totalBytes(store);
   let done = 0;
   const resumed = await writeResumable(output, {
-    layout: format.layout(
-      items.flatMap(({ tensors }) => [...tensors]),
-      shapes,
-    ),
+    layout: layoutOf(format, items, shapes),
     items,
     key: await fingerprint(store, { to, requantize }),
     signal: options.signal,

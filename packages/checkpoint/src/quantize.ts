@@ -18,6 +18,7 @@ import {
   copyItem,
   FILE_FORMATS,
   fingerprint,
+  layoutOf,
   requireOutput,
   totalBytes,
   type WeightShape,
@@ -134,10 +135,7 @@ export async function quantizeCheckpoint(
   const reports: LayerReport[] = [];
   const byName = new Map(chosen.map((layer) => [layer.name, layer]));
   const resumed = await writeResumable(output, {
-    layout: format.layout(
-      items.flatMap(({ tensors }) => [...tensors]),
-      shapes,
-    ),
+    layout: layoutOf(format, items, shapes),
     items,
     key: await fingerprint(store, { groupSize, method }),
     signal: options.signal,

@@ -2,7 +2,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Int4Weight } from "@w4a16/core";
-import { CheckpointError, clip, fileError } from "../errors.js";
+import { CheckpointError, clip, fileError, invalid } from "../errors.js";
 import { layoutGguf } from "../gguf/encode.js";
 import { ggufTypeNumber } from "../gguf/types.js";
 import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
@@ -12,6 +12,7 @@ import { type FileLayout, layoutSafetensors, type TensorSpec } from "../safetens
 import { DTYPE_BITS } from "../safetensors/header.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { fitWeight, type Requirements } from "./fit.js";
+import type { WriteItem } from "./resumable.js";
 
 /** Formats of whole checkpoints in one file. */
 export type FileFormat = "w4a16" | "hqq" | "q4_0" | "q4_1";
@@ -84,6 +85,29 @@ export function encodeWeight(
 ): Uint8Array[] {
   const { requirements, bytes } = FILE_FORMATS[format];
   return bytes(fitWeight(name, weight, requirements, requantize));
+}
+
+/** The layout of a file of what `items` make. */
+export function layoutOf(
+  { layout }: OutputFormat,
+  items: readonly WriteItem<unknown>[],
+  layers: ReadonlyMap<string, WeightShape>,
+): FileLayout {
+  const tensors = items.flatMap((item) => [...item.tensors]);
+  const names = new Set<string>();
+  for (const { name } of tensors) {
+    if (names.has(name)) {
+      throw invalid(
+        "W4A16_INVALID_CHECKPOINT",
+        `tensor ${clip(name)}`,
+        "a name that no other tensor of the output has",
+        "one that a layer and a copied tensor would share",
+        "Leave the layer out with --exclude, or rename the tensor in the input.",
+      );
+    }
+    names.add(name);
+  }
+  return layout(tensors, layers);
 }
 
 /** A tensor that goes to the output as it is. */

@@ -32,7 +32,8 @@ export interface WritePlan<Note> {
 }
 
 interface JournalLine {
-  readonly name: string;
+  /** Of the item's first tensor: no two items make the same. */
+  readonly tensor: string;
   readonly hash: string;
   readonly note: unknown;
 }
@@ -74,7 +75,7 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
     await writeFile(journal, `${lines.join("\n")}\n`);
     for (const item of plan.items) {
       throwIfAborted("write", plan.signal);
-      const line = kept.get(item.name);
+      const line = kept.get(item.tensors[0]!.name);
       if (line) {
         plan.onItem?.(item, line.note as Note, true);
         continue;
@@ -82,7 +83,8 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
       const { bytes, note } = await item.produce();
       throwIfAborted("write", plan.signal);
       await writeItem(file, plan.layout, item, bytes);
-      const done: JournalLine = { name: item.name, hash: hashOf(bytes), note };
+      const tensor = item.tensors[0]!.name;
+      const done: JournalLine = { tensor, hash: hashOf(bytes), note };
       await writeFile(journal, `${JSON.stringify(done)}\n`, { flag: "a" });
       finished++;
       plan.onItem?.(item, note, false);
@@ -129,17 +131,17 @@ async function keepIntact<Note>(
   { layout, items }: WritePlan<Note>,
   lines: readonly JournalLine[],
 ): Promise<Map<string, JournalLine>> {
-  const byName = new Map(items.map((item) => [item.name, item]));
+  const byTensor = new Map(items.map((item) => [item.tensors[0]!.name, item]));
   const kept = new Map<string, JournalLine>();
   for (const line of lines) {
-    const item = byName.get(line.name);
+    const item = byTensor.get(line.tensor);
     if (!item) continue;
     const bytes: Uint8Array[] = [];
     for (const { name } of item.tensors) {
       const { offset, byteLength } = layout.places.get(name)!;
       bytes.push(await readFully(file, offset, byteLength));
     }
-    if (hashOf(bytes) === line.hash) kept.set(line.name, line);
+    if (hashOf(bytes) === line.hash) kept.set(line.tensor, line);
   }
   return kept;
 }
