@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ArgumentError, describeValue, type Int4Weight } from "@w4a16/core";
-import { CheckpointError, clip, fileError, invalid } from "./errors.js";
+import { CheckpointError, clip, fileError, invalid, requirePath, requireText } from "./errors.js";
 import { openGguf } from "./gguf/read.js";
 import { GGUF_MAGIC } from "./gguf/types.js";
 import { RandomAccessFile } from "./io/file.js";
@@ -46,7 +46,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 /** Opens the container that `path` names, by its content. */
-export async function openStore(path: string): Promise<TensorStore> {
+async function openStore(path: string): Promise<TensorStore> {
+  requirePath("path", path);
   const place = await stat(path).catch((cause) => {
     throw fileError(path, cause, "read");
   });
@@ -123,8 +124,8 @@ export function findLayer(checkpoint: Checkpoint, name: string): LinearLayer {
       fix: "Pass what openCheckpoint resolves to.",
     });
   }
-  const layer =
-    checkpoint.layers.get(name) ?? checkpoint.layers.get(String(name).replace(/\.weight$/, ""));
+  requireText("name", name, "Pass the layer's name.");
+  const layer = checkpoint.layers.get(name) ?? checkpoint.layers.get(name.replace(/\.weight$/, ""));
   if (layer) return layer;
   throw new CheckpointError({
     code: "W4A16_LAYER_NOT_FOUND",

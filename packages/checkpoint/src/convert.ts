@@ -1,7 +1,7 @@
 /** A quantized checkpoint from one format to another. */
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { requireOptions, throwIfAborted } from "@w4a16/core";
+import { requireBoolean, requireOptions, throwIfAborted } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
 import { CheckpointError, clip, fileError, requireName } from "./errors.js";
 import type { LinearLayer, LoadedLinear } from "./linear/types.js";
@@ -15,11 +15,12 @@ import {
   FILE_FORMATS,
   type FileFormat,
   fingerprint,
-  requireOtherFile,
+  requireOutput,
   totalBytes,
   type WeightShape,
 } from "./write/output.js";
 import { type WriteItem, writeResumable } from "./write/resumable.js";
+import { requireRun } from "./write/run.js";
 import { matcher } from "./write/select.js";
 
 /** What `convert` writes: one file, or for ONNX a folder with a model for each layer. */
@@ -70,11 +71,13 @@ export async function convertCheckpoint(
 ): Promise<ConvertReport> {
   requireOptions("options", options, OPTIONS);
   const to = requireName("to", options.to, OUTPUT_FORMATS);
+  const requantize = requireBoolean("requantize", options.requantize ?? false);
+  requireRun(input, output, options);
   await using checkpoint = await openCheckpoint(input);
   const { store } = checkpoint;
   const layers = chooseLayers(checkpoint.layers.values(), options, input);
   if (to === "onnx") return await convertToOnnx(store, layers, output, options);
-  await requireOtherFile(store, output);
+  await requireOutput(store, output);
   const format = FILE_FORMATS[to];
   const { groupSize } = format.requirements;
   const shapes = new Map(layers.map((layer) => [layer.name, shapeOf(layer, groupSize)]));
@@ -88,7 +91,7 @@ export async function convertCheckpoint(
       produce: async () => {
         const weight = requireOrder(layer, await layer.load());
         return {
-          bytes: encodeWeight(to, layer.name, weight, options.requantize ?? false),
+          bytes: encodeWeight(to, layer.name, weight, requantize),
           note: null,
         };
       },
@@ -103,7 +106,7 @@ export async function convertCheckpoint(
       shapes,
     ),
     items,
-    key: await fingerprint(store, { to, requantize: options.requantize ?? false }),
+    key: await fingerprint(store, { to, requantize }),
     signal: options.signal,
     onItem: ({ name, tensors }) => {
       done += names.get(name)?.byteLength ?? store.tensors.get(tensors[0]!.name)?.byteLength ?? 0;

@@ -70,20 +70,12 @@ export class CpuDevice extends Handle implements Device {
     this.requireLive("device");
     requireOptions("options", options, ["dtype"]);
     if (options.dtype !== undefined) requireDType("dtype", options.dtype);
-    requireInt4Weight(weight);
-    const { outFeatures: n, inFeatures: k, groupSize } = weight;
-    const native = this.addon.loadWeight(
-      this.engine,
-      n,
-      k,
-      groupSize,
-      weight.signed,
-      weight.packed,
-      weight.scales,
-      weight.zeros,
-    );
+    const checked = requireInt4Weight(weight);
+    const { outFeatures: n, inFeatures: k, groupSize, signed, packed, scales, zeros } = checked;
+    const { addon, engine } = this;
+    const native = addon.loadWeight(engine, n, k, groupSize, signed, packed, scales, zeros);
     if (!native) throw outOfMemory("weight", (n * k) / 2);
-    return new CpuWeight(this, native, weight);
+    return new CpuWeight(this, native, checked);
   }
 
   tensor(shape: readonly number[], dtype: DType, data?: TensorData): CpuTensor {

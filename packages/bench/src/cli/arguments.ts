@@ -1,5 +1,5 @@
 /** The command line: names, values and their one-line errors. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
   type ArgumentError,
@@ -12,6 +12,7 @@ import { DEVICE_NAMES } from "w4a16";
 import { invalidValue } from "../invalid-value.js";
 import { PEERS, type Settings, SUITES } from "../settings.js";
 import { parseShapes, SHAPE_SETS } from "../shapes.js";
+import { GROUPED_SUITES, K } from "../suites/sizes.js";
 
 const OPTIONS = {
   device: { type: "string", default: "auto" },
@@ -69,14 +70,16 @@ function parseRun(args: readonly string[]): Command {
   if (values.help) return { kind: "help" };
   if (positionals.length > 0) throw invalid("command", "compare, or none", positionals[0]);
   const shapes = parseShapes(values.shapes);
+  const suites = someOf("--suite", values.suite, SUITES);
   const groupSize = number("--group-size", values["group-size"], 1);
-  for (const { k } of shapes) requireGroupSize(groupSize, k);
+  if (suites.some((suite) => GROUPED_SUITES.includes(suite))) requireGroupSize(groupSize, K);
+  if (suites.includes("matmul")) for (const { k } of shapes) requireGroupSize(groupSize, k);
   const direction = oneOf("--direction", values.direction, DIRECTIONS);
   return {
     kind: "run",
     settings: {
       device: oneOf("--device", values.device, DEVICE_NAMES),
-      suites: someOf("--suite", values.suite, SUITES),
+      suites,
       shapes,
       dtype: oneOf("--dtype", values.dtype, DTYPES) as DType,
       groupSize,
@@ -145,8 +148,10 @@ function someOf<Name extends string>(
 /** Checks that a file can be written before a run, and not when its results would be lost. */
 function writable(subject: string, file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
+  const isNew = !existsSync(file);
   try {
     closeSync(openSync(file, "a"));
+    if (isNew) rmSync(file);
   } catch (error) {
     throw invalid(subject, "a file that can be written", (error as Error).message);
   }

@@ -15,7 +15,7 @@ import { Blank, type BoundProduct, type Contender, type LoadedContender } from "
 
 /**
  * Relative error, before rounding, of a device whose weights are rounded once to
- * the format of the activations, as the seed kernel's are, and half as much again.
+ * the format of the activations, and half as much again.
  */
 const DEVICE_TOLERANCE: Readonly<Record<DType, number>> = {
   bfloat16: 2.5e-3,

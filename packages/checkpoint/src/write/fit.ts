@@ -3,9 +3,9 @@
  * with repeated parameters, and, only where asked, other codes for zeros that the
  * format does not have.
  */
-import { ArgumentError, dequantize, type Int4Weight } from "@w4a16/core";
+import { ArgumentError, dequantize, type Int4Weight, requireInt4Weight } from "@w4a16/core";
 import { flipSigns, packLinear, requireWholeZeros } from "@w4a16/packing";
-import { clip, inLayer } from "../errors.js";
+import { clip, inLayer, requireName } from "../errors.js";
 import { unsupported } from "../linear/fields.js";
 
 export interface Requirements {
@@ -46,7 +46,7 @@ export function fitWeight(
 }
 
 /** s4 codes as u4, with zeros moved along by 8. */
-export function toUnsigned(weight: Int4Weight): Int4Weight {
+function toUnsigned(weight: Int4Weight): Int4Weight {
   return {
     ...weight,
     signed: false,
@@ -89,7 +89,8 @@ export function splitGroups(
  * dequantizes to. A group that has such a zero already keeps its codes.
  */
 export function requantizeWeight(weight: Int4Weight, zeros: "whole" | "eight"): Int4Weight {
-  const { outFeatures: n, inFeatures: k, groupSize } = weight;
+  const { outFeatures: n, inFeatures: k, groupSize } = requireInt4Weight(weight);
+  requireName("zeros", zeros, ["whole", "eight"]);
   const [lowest, highest] = zeros === "whole" ? [0, 15] : [8, 8];
   const values = dequantize(weight);
   const codes = new Uint8Array(n * k);

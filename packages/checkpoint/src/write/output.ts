@@ -1,7 +1,8 @@
 /** What `quantize` and `convert` share: the output formats, and the tensors copied as they are. */
 import { realpath, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Int4Weight } from "@w4a16/core";
-import { CheckpointError, fileError } from "../errors.js";
+import { CheckpointError, clip, fileError } from "../errors.js";
 import { layoutGguf } from "../gguf/encode.js";
 import { ggufTypeNumber } from "../gguf/types.js";
 import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
@@ -107,10 +108,22 @@ export async function fingerprint(store: TensorStore, settings: object): Promise
   return JSON.stringify({ files, settings });
 }
 
-/** Refuses an output that is one of the inputs. */
-export async function requireOtherFile(store: TensorStore, out: string): Promise<void> {
-  const target = await realpath(out).catch(() => undefined);
+/**
+ * Refuses an output that is one of the inputs, or that is there and is no file: what is
+ * written takes its name, and a folder, a pipe or a device must not lose it.
+ */
+export async function requireOutput(store: TensorStore, out: string): Promise<void> {
+  const target = await realpath(resolve(out)).catch(() => undefined);
   if (target === undefined) return;
+  if (!(await stat(target)).isFile()) {
+    throw new CheckpointError({
+      code: "W4A16_WRITE_FAILED",
+      subject: clip(out, 400),
+      expected: "the name of a file",
+      received: "a folder, a pipe or a device",
+      fix: "Name a file in a folder that exists.",
+    });
+  }
   for (const file of store.files) {
     if ((await realpath(file)) !== target) continue;
     throw new CheckpointError({

@@ -62,8 +62,10 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
   const file = await open(partial, earlier.length > 0 ? "r+" : "w+").catch(() =>
     open(partial, "w+"),
   );
+  let finished = 0;
   try {
     const kept = await keepIntact(file, plan, earlier);
+    finished = kept.size;
     await file.truncate(plan.layout.size);
     await writeFully(file, plan.layout.header, 0);
     const lines = [JSON.stringify({ key, pid: process.pid }), ...kept.values()].map((line) =>
@@ -82,6 +84,7 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
       await writeItem(file, plan.layout, item, bytes);
       const done: JournalLine = { name: item.name, hash: hashOf(bytes), note };
       await writeFile(journal, `${JSON.stringify(done)}\n`, { flag: "a" });
+      finished++;
       plan.onItem?.(item, note, false);
     }
     await file.sync();
@@ -90,8 +93,12 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
     await syncFolder(dirname(path));
     await rm(journal, { force: true });
     return kept.size;
-  } finally {
+  } catch (error) {
     await file.close().catch(() => {});
+    // With nothing finished there is nothing to continue.
+    if (finished === 0)
+      await Promise.all([partial, journal].map((name) => rm(name, { force: true })));
+    throw error;
   }
 }
 
