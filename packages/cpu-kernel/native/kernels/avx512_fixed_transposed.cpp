@@ -2,10 +2,10 @@
 //
 // Scales vary along the reduction, so they go to the activations, once for each group of output
 // columns and block of 64 reduction columns (scaled_digits.inl):
-//     dX[k] += step · (Σ_n v[n]·(code[n,k] - 8) - Σ_n v[n]·(zero[n] - 8)),  v = round(dY·scale /
-//     step)
-// Both sums run over the same v, so the only error is that of rounding dY·scale. Two digits carry
-// float16 activations, three all others and float16 rows that would lose too much in two.
+//     dX[k] = Σ_blocks step · Σ_n v[n]·(code[n,k] - 8) - Σ_n dY[n]·scale[n]·(zero[n] - 8),
+//     v = round(dY·scale / step)
+// so the only error is that of rounding dY·scale. Two digits carry float16 activations, three all
+// others and float16 rows that would lose too much in two.
 #include <immintrin.h>
 
 #include "kernels/job.h"
@@ -21,14 +21,14 @@ namespace {
 #include "kernels/turned_micro.inl"
 #include "kernels/turned_direct.inl"
 
-constexpr size_t kMostTiles = 8;
+// So few rows are computed straight from the packed codes, which they stream through.
+constexpr size_t kDirectRows = 4;
+// Tiles of a task, and rows that take turns with them: whole micro-kernels, or all of a few rows. A
+// tile may have a group of its own, and so a slot for each row.
+constexpr size_t kMostTiles = 8, kMostDirectTiles = kSlots / kDirectRows;
+constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = kSlots / kMostTiles;
 // Rows × tiles of a task whose sums are kept.
 constexpr size_t kSums = 4 * kPanelRows;
-// So few rows are computed straight from the packed codes.
-constexpr size_t kDirectRows = 4;
-// Rows that take turns with the tiles of a task: whole micro-kernels, or all of a few rows.
-constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = kBatch;
-constexpr size_t kMostDigitRows = kDirectRows * kMostTiles;  // which a group each may need
 // Largest error, relative to the result, that two digits may cause: normally distributed products
 // take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for
 // chance to even out.
@@ -38,10 +38,10 @@ constexpr size_t kSampledGroups = 4;
 
 struct Scratch {
   TurnedCodes codes[kMostTiles];
-  BatchScratch batch;
-  ScaledBlock blocks[kMostDigitRows];
-  alignas(64) uint8_t digits[kMostDigitRows * kDigitBytes];
-  alignas(64) float y[kSums * kTile];
+  Slots slots;
+  alignas(64) uint8_t digits[kMostChunk * kDigitBytes];
+  alignas(64) float zeros[kSums][16];   // [groups of the task][rows][lanes]
+  alignas(64) float y[kSums * kTile];  // [tiles][rows][64]
 };
 
 // Whether two digits carry a row: compares the noise of rounding to steps s, whose variance is
@@ -55,15 +55,10 @@ bool fitsTwoDigits(const Job& job, size_t row) {
   for (size_t i = 0; i < samples; i++) {
     for (size_t t = 0; t < w.nTiles; t++) {
       const BlockParameters b(w, t, w.groups * i / samples);
-      const float* x = floatsOf(job, t, row);
-      Magnitudes m = magnitudesOf<2>(x, b);
-      m.largest = reduceOne(m.largest, largerOf);
-      const float step = _mm512_cvtss_f32(stepOf<2>(m));
+      const Products p(floatsOf(job, t, row), b.scale);
+      const float step = _mm512_reduce_max_ps(_mm512_abs_ps(p.largest())) / kLargestInteger<2>;
       noise += step * step;
-      for (int j = 0; j < 4; j++) {
-        const __m512 p = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
-        energy = _mm512_fmadd_ps(p, p, energy);
-      }
+      for (const __m512 v : p.at) energy = _mm512_fmadd_ps(v, v, energy);
     }
   }
   noise *= float(kTile) / 12;
@@ -79,71 +74,86 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
   }
 }
 
-// Tiles [from, to) of a task, counted from `tile`, that lie in one group.
+// Tiles [from, to) of a task, counted from its first, that lie in one group, the task's index-th.
 struct GroupTiles {
-  size_t group, from, to;
+  size_t index, group, from, to;
 };
 
 template <class F>
-void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
-  for (size_t from = 0; from < tiles;) {
-    const size_t group = groupOf(w, tile + from);
-    size_t to = from + 1;
-    while (to < tiles && groupOf(w, tile + to) == group) to++;
-    f(GroupTiles{group, from, to});
-    from = to;
+inline void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
+  GroupTiles g{0, groupOf(w, tile), 0, 0};
+  for (; g.from < tiles; g.index++, g.group++, g.from = g.to) {
+    while (g.to < tiles && groupOf(w, tile + g.to) == g.group) g.to++;
+    f(g);
   }
 }
 
-// Adds one block to a few rows, one or two at a time. The digits for all groups come first: their
-// long chains overlap.
+// Measures a block of `count` rows in all groups of a task: slots [groups][count].
+template <int DIGITS, class X>
+inline void measureGroups(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t count,
+                          X x, float (*zeros)[16], size_t zerosStride, Slots& s) {
+  size_t slot = 0;
+  forGroups(*job.weight, tile, tiles, [&](const GroupTiles& g) {
+    const BlockParameters b(*job.weight, nTile, g.group);
+    measureRows(count, x, b, s.largest + slot, zeros + g.index * zerosStride, nTile == 0);
+    slot += count;
+  });
+  findSteps<DIGITS>(slot, s);
+}
+
+// Where the codes are that a task of few rows reads two tiles later: 4 KB ahead.
+const uint8_t* codesAhead(const WeightView& w, size_t nTile, size_t tile, size_t tiles, size_t t) {
+  const size_t then = t + 2, block = nTile + then / tiles;
+  return codesOf(w, block < w.nTiles ? block : nTile, (tile + then % tiles) * kTileQuads);
+}
+
+// Adds one block to a few rows, one or two at a time.
 template <int DIGITS>
-void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t rows,
-             Scratch& s) {
+__attribute__((noinline)) void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles,
+                                       size_t begin, size_t rows, Scratch& s) {
   const WeightView& w = *job.weight;
-  size_t at = 0;
+  const auto x = [&](size_t i) { return floatsOf(job, nTile, job.order[begin + i]); };
+  measureGroups<DIGITS>(job, nTile, tile, tiles, rows, x, s.zeros, rows, s.slots);
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     const BlockParameters b(w, nTile, g.group);
-    for (size_t i = 0; i < rows; i++, at++) {
-      const float* x = floatsOf(job, nTile, job.order[begin + i]);
-      s.blocks[at] = scaleRow<DIGITS>(x, b, s.digits + at * kDigitBytes);
-    }
-  });
-  at = 0;
-  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     for (size_t i = 0; i < rows; i += 2) {
-      const size_t count = rows - i < 2 ? 1 : 2;
+      const size_t count = rows - i < 2 ? 1 : 2, slot = g.index * rows + i;
       SpreadDigits<DIGITS> a[2];
-      for (size_t r = 0; r < count; r++) a[r].fill(s.digits + (at + r) * kDigitBytes);
+      for (size_t r = 0; r < count; r++) a[r].fill(x(i + r), b, s.slots.inverse[slot + r]);
       for (size_t t = g.from; t < g.to; t++) {
-        const size_t quad = (tile + t) * kTileQuads;
+        const uint8_t* from = codesOf(w, nTile, (tile + t) * kTileQuads);
+        const uint8_t* ahead = codesAhead(w, nTile, tile, tiles, t);
         float* y = s.y + (t * rows + i) * kTile;
         if (count == 1) {
-          direct<1, DIGITS>(w, nTile, quad, a, s.blocks + at, y, nTile == 0);
+          direct<1, DIGITS>(from, ahead, a, s.slots.step + slot, y, nTile == 0);
         } else {
-          direct<2, DIGITS>(w, nTile, quad, a, s.blocks + at, y, nTile == 0);
+          direct<2, DIGITS>(from, ahead, a, s.slots.step + slot, y, nTile == 0);
         }
       }
-      at += count;
     }
   });
 }
 
-// Adds one block to some rows whose digits and activations stay in the first-level cache.
+// Adds one block to some rows, of `rows`, whose digits and activations stay in the first-level
+// cache.
 template <int DIGITS>
-void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t count,
-             float* y, size_t tileStride, Scratch& s) {
+__attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles,
+                                       size_t begin, size_t from, size_t count, size_t rows,
+                                       Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t steps = (count + kMicroRows - 1) / kMicroRows;
-  const auto x = [&](size_t i) { return floatsOf(job, nTile, job.order[begin + i]); };
+  const auto x = [&](size_t i) { return floatsOf(job, nTile, job.order[begin + from + i]); };
+  measureGroups<DIGITS>(job, nTile, tile, tiles, count, x, s.zeros + from, rows, s.slots);
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     const BlockParameters b(w, nTile, g.group);
-    scaleRows<DIGITS>(count, x, b, s.digits, s.blocks, s.batch);
+    const size_t slot = g.index * count;
+    writeDigits<DIGITS>(count, x, b, s.slots.inverse + slot, s.digits);
     for (size_t t = g.from; t < g.to; t++) {
       for (size_t step = 0; step < steps; step++) {
-        const size_t from = count * step / steps, to = count * (step + 1) / steps;
-        microRows<DIGITS>(to - from, s.digits + from * kDigitBytes, s.blocks + from, s.codes[t],
-                          y + t * tileStride + from * kTile, nTile == 0);
+        const size_t first = count * step / steps, last = count * (step + 1) / steps;
+        microRows<DIGITS>(last - first, s.digits + first * kDigitBytes,
+                          s.slots.step + slot + first, s.codes[t],
+                          s.y + (t * rows + from + first) * kTile, nTile == 0);
       }
     }
   });
@@ -172,28 +182,31 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
       continue;
     }
     for (size_t t = 0; t < tiles; t++) {
-      turnCodes<DIGITS>(w, block, (tile + t) * kTileQuads, s.codes[t]);
+      turnCodes(w, block, (tile + t) * kTileQuads, s.codes[t]);
     }
     for (size_t i = 0; i < chunks; i++) {
       const size_t from = rows * i / chunks, to = rows * (i + 1) / chunks;
       prefetchChunk(job, block, i, chunks, begin, rows);
-      addRows<DIGITS>(job, block, tile, tiles, begin + from, to - from, s.y + from * kTile,
-                      rows * kTile, s);
+      addRows<DIGITS>(job, block, tile, tiles, begin, from, to - from, rows, s);
     }
   }
-  for (size_t t = 0; t < tiles; t++) {
-    for (size_t i = 0; i < rows; i++) {
-      storeRow<Vec>(job, job.order[begin + i], (tile + t) * kTile, kTile,
-                    s.y + (t * rows + i) * kTile);
+  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
+    for (size_t t = g.from; t < g.to; t++) {
+      for (size_t i = 0; i < rows; i++) {
+        float* y = s.y + (t * rows + i) * kTile;
+        subtractZeros(s.zeros[g.index * rows + i], y);
+        storeRow<Vec>(job, job.order[begin + i], (tile + t) * kTile, kTile, y);
+      }
     }
-  }
+  });
 }
 
 void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin, size_t end,
              uint8_t* scratch) {
   Scratch& s = *reinterpret_cast<Scratch*>(scratch);
-  const size_t last = tile + tiles, fitting = kSums / (end - begin);
-  const size_t most = fitting < kMostTiles ? fitting : kMostTiles;
+  const size_t last = tile + tiles, rows = end - begin, fitting = kSums / rows;
+  const size_t limit = rows <= kDirectRows ? kMostDirectTiles : kMostTiles;
+  const size_t most = fitting < limit ? fitting : limit;
   for (; tile < last; tile += most) {
     const size_t count = last - tile < most ? last - tile : most;
     if (c == kRegular) {

@@ -6,7 +6,7 @@
 
 struct TurnedCodes {
   alignas(64) int8_t at[kTile / 4][4][64];  // code - 8, [quads of n][16 k each]: [16 k][4 n]
-  alignas(64) int32_t excess[kTile];        // kOffset · Σ_n (code - 8), modulo 2^32
+  alignas(64) int32_t sums[kTile];          // Σ_n (code - 8)
 };
 
 inline const uint8_t* codesOf(const WeightView& w, size_t nTile, size_t quad) {
@@ -26,7 +26,6 @@ inline void prefetchBytes(const uint8_t* from) {
   }
 }
 
-template <int DIGITS>
 __attribute__((noinline)) void turnCodes(const WeightView& w, size_t nTile, size_t quad,
                                          TurnedCodes& to) {
   const __m512i low = _mm512_set1_epi8(15), eight = _mm512_set1_epi8(8);
@@ -58,9 +57,8 @@ __attribute__((noinline)) void turnCodes(const WeightView& w, size_t nTile, size
         _mm512_store_si512(to.at[8 * half + 4 + i][part], _mm512_sub_epi8(b, eight));
       }
     }
-    const __m512i sums =
-        _mm512_dpbusd_epi32(_mm512_set1_epi32(-8 * int(kTile)), sum, _mm512_set1_epi8(1));
-    _mm512_store_si512(to.excess + 16 * part,
-                       _mm512_mullo_epi32(sums, _mm512_set1_epi32(int(kOffset<DIGITS>))));
+    _mm512_store_si512(
+        to.sums + 16 * part,
+        _mm512_dpbusd_epi32(_mm512_set1_epi32(-8 * int(kTile)), sum, _mm512_set1_epi8(1)));
   }
 }

@@ -1,24 +1,41 @@
 // The transposed product of one or two rows straight from the packed codes: what turning them costs
 // would not pay. Included into an anonymous namespace, after turned_micro.inl.
 
-// The digits of 64 n of a row, those of 4 n in all lanes of their part.
+// The signed digits of 64 n of a row, those of 4 n in all lanes of their part. Codes enter unsigned,
+// which adds 8·v: the sums start without.
 template <int DIGITS>
 struct SpreadDigits {
   __m512i at[4][DIGITS];
+  __m512i start[DIGITS];
 
-  void fill(const uint8_t* digits) {
+  inline void fill(const float* x, const BlockParameters& b, float inverse) {
+    const __m512i offset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
+    const __m512 factor = _mm512_set1_ps(inverse);
+    const Products p(x, b.scale);
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
-      const __m512i v = _mm512_load_si512(digits + 64 * j);
-      at[j][0] = _mm512_shuffle_epi32(v, _MM_PERM_AAAA);
-      at[j][1] = _mm512_shuffle_epi32(v, _MM_PERM_BBBB);
-      if (DIGITS == 3) at[j][DIGITS - 1] = _mm512_shuffle_epi32(v, _MM_PERM_CCCC);
+      const __m512i v = _mm512_sub_epi8(
+          roundProduct<DIGITS>(p.at[j], factor, kSignedOffset<DIGITS>), offset);
+#pragma GCC unroll 3
+      for (int d = 0; d < DIGITS; d++) at[j][d] = _mm512_shuffle_epi8(v, byteOfLanes(d));
     }
+#pragma GCC unroll 3
+    for (int d = 0; d < DIGITS; d++) {
+      __m512i sum = _mm512_setzero_si512();
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; j++) addProducts(sum, _mm512_set1_epi8(8), at[j][d]);
+      start[d] = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
+    }
+  }
+
+  // Byte d of each of a part's four lanes, in all four.
+  static inline __m512i byteOfLanes(int d) {
+    return _mm512_set1_epi32(0x0c080400 + 0x01010101 * d);
   }
 };
 
-// Σ v·code for QUADS quads of k: vectors [part][row of the quad], each part of lanes summing other
-// n. A chain of sums for each digit, so that none waits for another.
+// Σ v·(code - 8) for QUADS quads of k: vectors [part][row of the quad], each part of lanes summing
+// other n. A chain of sums for each digit, so that none waits for another.
 template <int ROWS, int QUADS, int DIGITS>
 inline void addQuads(const uint8_t* from, const SpreadDigits<DIGITS>* a, __m512i (*sums)[4]) {
   const __m512i low = _mm512_set1_epi8(15);
@@ -40,7 +57,7 @@ inline void addQuads(const uint8_t* from, const SpreadDigits<DIGITS>* a, __m512i
       for (int r = 0; r < ROWS; r++) {
 #pragma GCC unroll 2
         for (int i = 0; i < QUADS; i++) {
-          if (j == 0) acc[r][i][d] = _mm512_setzero_si512();
+          if (j == 0) acc[r][i][d] = a[r].start[d];
           addProducts(acc[r][i][d], c[i][j], a[r].at[j][d]);
         }
       }
@@ -60,20 +77,17 @@ inline void addQuads(const uint8_t* from, const SpreadDigits<DIGITS>* a, __m512i
   }
 }
 
-// One or two rows straight from the packed codes. The parts of lanes, which sum different n, are
-// added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
+// One or two rows straight from the packed codes of one tile. The parts of lanes, which sum different
+// n, are added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
 template <int ROWS, int DIGITS>
-__attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t quad,
-                                      const SpreadDigits<DIGITS>* a, const ScaledBlock* blocks,
-                                      float* y, bool first) {
+inline void direct(const uint8_t* from, const uint8_t* ahead, const SpreadDigits<DIGITS>* a,
+                   const float* step, float* y, bool first) {
   constexpr int kQuads = ROWS == 1 ? 2 : 1;  // as many chains as hide the latency
-  const uint8_t* from = codesOf(w, nTile, quad);
-  const size_t ahead = toNextTile(w, nTile);
   for (size_t part = 0; part < 4; part++) {
     __m512i acc[ROWS][4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i += kQuads, from += kQuads * kQuadBytes) {
-      prefetchBytes<kQuads * kQuadBytes>(from + ahead);
+    for (int i = 0; i < 4; i += kQuads) {
+      prefetchBytes<kQuads * kQuadBytes>(ahead);
       __m512i sums[ROWS][4];
       addQuads<ROWS, kQuads, DIGITS>(from, a, sums);
 #pragma GCC unroll 2
@@ -81,6 +95,8 @@ __attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t 
 #pragma GCC unroll 2
         for (int j = 0; j < kQuads; j++) acc[r][i + j] = sums[r][j];
       }
+      from += kQuads * kQuadBytes;
+      ahead += kQuads * kQuadBytes;
     }
 #pragma GCC unroll 2
     for (int r = 0; r < ROWS; r++) {
@@ -91,8 +107,7 @@ __attribute__((noinline)) void direct(const WeightView& w, size_t nTile, size_t 
                                           _mm512_shuffle_i32x4(v[2], v[3], 0xee));
       const __m512i sums =
           _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd));
-      addBlock(_mm512_sub_epi32(sums, _mm512_set1_epi32(blocks[r].eightSum)), blocks[r],
-               y + r * kTile + 16 * part, first);
+      addBlock(sums, step[r], y + r * kTile + 16 * part, first);
     }
   }
 }
