@@ -39,6 +39,7 @@ constexpr size_t kSampledGroups = 4;
 struct Scratch {
   TurnedCodes codes[kMostTiles];
   Slots slots;
+  DirectDigits direct[kSlots];
   alignas(64) uint8_t digits[kMostChunk * kDigitBytes];
   alignas(64) float zeros[kSums][16];   // [groups of the task][rows][lanes]
   alignas(64) float y[kSums * kTile];  // [tiles][rows][64]
@@ -81,9 +82,10 @@ struct GroupTiles {
 
 template <class F>
 inline void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
-  GroupTiles g{0, groupOf(w, tile), 0, 0};
-  for (; g.from < tiles; g.index++, g.group++, g.from = g.to) {
-    while (g.to < tiles && groupOf(w, tile + g.to) == g.group) g.to++;
+  const size_t perGroup = w.quadsPerGroup / kTileQuads;
+  GroupTiles g{0, tile / perGroup, 0, perGroup - tile % perGroup};
+  for (; g.from < tiles; g.index++, g.group++, g.from = g.to, g.to += perGroup) {
+    if (g.to > tiles) g.to = tiles;
     f(g);
   }
 }
@@ -101,35 +103,49 @@ inline void measureGroups(const Job& job, size_t nTile, size_t tile, size_t tile
   findSteps<DIGITS>(slot, s);
 }
 
-// Where the codes are that a task of few rows reads two tiles later: 4 KB ahead.
-const uint8_t* codesAhead(const WeightView& w, size_t nTile, size_t tile, size_t tiles, size_t t) {
-  const size_t then = t + 2, block = nTile + then / tiles;
-  return codesOf(w, block < w.nTiles ? block : nTile, (tile + then % tiles) * kTileQuads);
+// Adds one block to one or two rows of a task's group. Codes are fetched 4 KB, two tiles, ahead in
+// the order that the task reads them.
+template <int ROWS, int DIGITS>
+__attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size_t tile,
+                                         size_t tiles, const GroupTiles& g,
+                                         const DirectDigits* digits, const float* step, float* y,
+                                         size_t yStride) {
+  const SpreadDigits<DIGITS> a[2] = {SpreadDigits<DIGITS>(digits[0]),
+                                     SpreadDigits<DIGITS>(digits[ROWS - 1])};
+  const size_t nextTile = nTile + 1 < w.nTiles ? nTile + 1 : nTile;
+  const uint8_t* codes = codesOf(w, nTile, tile * kTileQuads);
+  const uint8_t* next = codesOf(w, nextTile, tile * kTileQuads);
+  constexpr size_t kTileBytes = kTileQuads * kQuadBytes;
+  for (size_t t = g.from; t < g.to; t++) {
+    const uint8_t* ahead =
+        t + 2 < tiles ? codes + (t + 2) * kTileBytes : next + (t + 2 - tiles) * kTileBytes;
+    direct<ROWS, DIGITS>(codes + t * kTileBytes, ahead, a, step, y + t * yStride, nTile == 0);
+  }
 }
 
-// Adds one block to a few rows, one or two at a time.
+// Adds one block to a few rows, one or two at a time. The digits for all groups come first: their
+// long chains overlap.
 template <int DIGITS>
-__attribute__((noinline)) void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles,
-                                       size_t begin, size_t rows, Scratch& s) {
+void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t rows,
+             Scratch& s) {
   const WeightView& w = *job.weight;
-  const auto x = [&](size_t i) { return floatsOf(job, nTile, job.order[begin + i]); };
-  measureGroups<DIGITS>(job, nTile, tile, tiles, rows, x, s.zeros, rows, s.slots);
+  const float* x[kDirectRows];
+  for (size_t i = 0; i < rows; i++) x[i] = floatsOf(job, nTile, job.order[begin + i]);
+  measureGroups<DIGITS>(job, nTile, tile, tiles, rows, [&](size_t i) { return x[i]; }, s.zeros,
+                        rows, s.slots);
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     const BlockParameters b(w, nTile, g.group);
+    for (size_t i = 0; i < rows; i++) {
+      const size_t slot = g.index * rows + i;
+      writeDirect<DIGITS>(x[i], b.scale, s.slots.inverse[slot], s.direct[slot]);
+    }
+  });
+  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     for (size_t i = 0; i < rows; i += 2) {
-      const size_t count = rows - i < 2 ? 1 : 2, slot = g.index * rows + i;
-      SpreadDigits<DIGITS> a[2];
-      for (size_t r = 0; r < count; r++) a[r].fill(x(i + r), b, s.slots.inverse[slot + r]);
-      for (size_t t = g.from; t < g.to; t++) {
-        const uint8_t* from = codesOf(w, nTile, (tile + t) * kTileQuads);
-        const uint8_t* ahead = codesAhead(w, nTile, tile, tiles, t);
-        float* y = s.y + (t * rows + i) * kTile;
-        if (count == 1) {
-          direct<1, DIGITS>(from, ahead, a, s.slots.step + slot, y, nTile == 0);
-        } else {
-          direct<2, DIGITS>(from, ahead, a, s.slots.step + slot, y, nTile == 0);
-        }
-      }
+      const size_t slot = g.index * rows + i;
+      const auto add = rows - i < 2 ? addDirect<1, DIGITS> : addDirect<2, DIGITS>;
+      add(w, nTile, tile, tiles, g, s.direct + slot, s.slots.step + slot, s.y + i * kTile,
+          rows * kTile);
     }
   });
 }

@@ -1,36 +1,50 @@
 // The transposed product of one or two rows straight from the packed codes: what turning them costs
 // would not pay. Included into an anonymous namespace, after turned_micro.inl.
 
-// The signed digits of 64 n of a row, those of 4 n in all lanes of their part. Codes enter unsigned,
-// which adds 8·v: the sums start without.
+// The signed digits of 64 n of a row in bytes, the lowest first, as they lie in the rounded products.
+struct DirectDigits {
+  alignas(64) uint8_t at[4][64];
+  // Codes enter unsigned, which adds 8·Σ v of a part's n to its lanes: what the sums start with
+  // instead of zero.
+  alignas(64) int32_t start[16];
+};
+
+template <int DIGITS>
+inline void writeDirect(const float* x, const __m512* scale, float inverse, DirectDigits& to) {
+  const __m512i offset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
+  const __m512 factor = _mm512_set1_ps(inverse);
+  const Products p(x, scale);
+  __m512i v[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+    v[j] = roundProduct<DIGITS>(p.at[j], factor, kSignedOffset<DIGITS>);
+    _mm512_store_si512(to.at[j], _mm512_sub_epi8(v[j], offset));
+  }
+  __m512i sum = _mm512_add_epi32(_mm512_add_epi32(v[0], v[1]), _mm512_add_epi32(v[2], v[3]));
+  sum = _mm512_add_epi32(sum, _mm512_shuffle_epi32(sum, _MM_PERM_BADC));
+  sum = _mm512_add_epi32(sum, _mm512_shuffle_epi32(sum, _MM_PERM_CDAB));
+  // Less the bits that 16 rounded zeros would have.
+  const __m512i zero = roundProduct<DIGITS>(_mm512_setzero_ps(), factor, kSignedOffset<DIGITS>);
+  const __m512i negative = _mm512_sub_epi32(_mm512_slli_epi32(zero, 4), sum);
+  _mm512_store_si512(to.start, _mm512_slli_epi32(negative, 3));
+}
+
+// Those digits with those of 4 n in all lanes of their part.
 template <int DIGITS>
 struct SpreadDigits {
   __m512i at[4][DIGITS];
-  __m512i start[DIGITS];
+  __m512i start;
 
-  inline void fill(const float* x, const BlockParameters& b, float inverse) {
-    const __m512i offset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
-    const __m512 factor = _mm512_set1_ps(inverse);
-    const Products p(x, b.scale);
+  explicit SpreadDigits(const DirectDigits& from) : start(_mm512_load_si512(from.start)) {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
-      const __m512i v = _mm512_sub_epi8(
-          roundProduct<DIGITS>(p.at[j], factor, kSignedOffset<DIGITS>), offset);
 #pragma GCC unroll 3
-      for (int d = 0; d < DIGITS; d++) at[j][d] = _mm512_shuffle_epi8(v, byteOfLanes(d));
+      for (int d = 0; d < DIGITS; d++) {
+        // Byte d of each of a part's four lanes, in all four.
+        const __m512i bytes = _mm512_set1_epi32(0x0c080400 + 0x01010101 * d);
+        at[j][d] = _mm512_shuffle_epi8(_mm512_load_si512(from.at[j]), bytes);
+      }
     }
-#pragma GCC unroll 3
-    for (int d = 0; d < DIGITS; d++) {
-      __m512i sum = _mm512_setzero_si512();
-#pragma GCC unroll 4
-      for (int j = 0; j < 4; j++) addProducts(sum, _mm512_set1_epi8(8), at[j][d]);
-      start[d] = _mm512_sub_epi32(_mm512_setzero_si512(), sum);
-    }
-  }
-
-  // Byte d of each of a part's four lanes, in all four.
-  static inline __m512i byteOfLanes(int d) {
-    return _mm512_set1_epi32(0x0c080400 + 0x01010101 * d);
   }
 };
 
@@ -57,7 +71,7 @@ inline void addQuads(const uint8_t* from, const SpreadDigits<DIGITS>* a, __m512i
       for (int r = 0; r < ROWS; r++) {
 #pragma GCC unroll 2
         for (int i = 0; i < QUADS; i++) {
-          if (j == 0) acc[r][i][d] = a[r].start[d];
+          if (j == 0) acc[r][i][d] = d == 0 ? a[r].start : _mm512_setzero_si512();
           addProducts(acc[r][i][d], c[i][j], a[r].at[j][d]);
         }
       }
