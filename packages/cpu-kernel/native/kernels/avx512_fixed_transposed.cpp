@@ -109,9 +109,10 @@ template <int ROWS, int DIGITS>
 __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size_t tile,
                                          size_t tiles, const GroupTiles& g,
                                          const DirectDigits* digits, const float* step, float* y,
-                                         size_t yStride) {
-  const SpreadDigits<DIGITS> a[2] = {SpreadDigits<DIGITS>(digits[0]),
-                                     SpreadDigits<DIGITS>(digits[ROWS - 1])};
+                                         size_t rows) {
+  SpreadDigits<DIGITS> a[ROWS];
+#pragma GCC unroll 2
+  for (int r = 0; r < ROWS; r++) a[r].spread(digits[r]);
   const size_t nextTile = nTile + 1 < w.nTiles ? nTile + 1 : nTile;
   const uint8_t* codes = codesOf(w, nTile, tile * kTileQuads);
   const uint8_t* next = codesOf(w, nextTile, tile * kTileQuads);
@@ -119,12 +120,13 @@ __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size
   for (size_t t = g.from; t < g.to; t++) {
     const uint8_t* ahead =
         t + 2 < tiles ? codes + (t + 2) * kTileBytes : next + (t + 2 - tiles) * kTileBytes;
-    direct<ROWS, DIGITS>(codes + t * kTileBytes, ahead, a, step, y + t * yStride, nTile == 0);
+    direct<ROWS, DIGITS>(codes + t * kTileBytes, ahead, a, digits, step, y + t * rows * kTile,
+                         kTile, nTile == 0);
   }
 }
 
-// Adds one block to a few rows, one or two at a time. The digits for all groups come first: their
-// long chains overlap.
+// Adds one block to a few rows; two at a time where there are registers enough. The digits for all
+// groups come first: their long chains overlap.
 template <int DIGITS>
 void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t rows,
              Scratch& s) {
@@ -141,11 +143,12 @@ void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t beg
     }
   });
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
-    for (size_t i = 0; i < rows; i += 2) {
+    for (size_t i = 0; i < rows;) {
+      const bool two = DIGITS == 2 && rows - i >= 2;
+      const auto add = two ? addDirect<2, DIGITS> : addDirect<1, DIGITS>;
       const size_t slot = g.index * rows + i;
-      const auto add = rows - i < 2 ? addDirect<1, DIGITS> : addDirect<2, DIGITS>;
-      add(w, nTile, tile, tiles, g, s.direct + slot, s.slots.step + slot, s.y + i * kTile,
-          rows * kTile);
+      add(w, nTile, tile, tiles, g, s.direct + slot, s.slots.step + slot, s.y + i * kTile, rows);
+      i += two ? 2 : 1;
     }
   });
 }
@@ -211,6 +214,7 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
       for (size_t i = 0; i < rows; i++) {
         float* y = s.y + (t * rows + i) * kTile;
         subtractZeros(s.zeros[g.index * rows + i], y);
+        orderColumns(y);
         storeRow<Vec>(job, job.order[begin + i], (tile + t) * kTile, kTile, y);
       }
     }
