@@ -55,8 +55,8 @@ bool fitsTwoDigits(const Job& job, size_t row) {
   __m512 energy = _mm512_setzero_ps();
   for (size_t i = 0; i < samples; i++) {
     for (size_t t = 0; t < w.nTiles; t++) {
-      const BlockParameters b(w, t, w.groups * i / samples);
-      const Products p(floatsOf(job, t, row), b.scale);
+      const Values p =
+          Values::load(floatsOf(job, t, row)) * scalesOf(w, t, w.groups * i / samples);
       const float step = _mm512_reduce_max_ps(_mm512_abs_ps(p.largest())) / kLargestInteger<2>;
       noise += step * step;
       for (const __m512 v : p.at) energy = _mm512_fmadd_ps(v, v, energy);
@@ -90,17 +90,10 @@ inline void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
   }
 }
 
-// Measures a block of `count` rows in all groups of a task: slots [groups][count].
-template <int DIGITS, class X>
-inline void measureGroups(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t count,
-                          X x, float (*zeros)[16], size_t zerosStride, Slots& s) {
-  size_t slot = 0;
-  forGroups(*job.weight, tile, tiles, [&](const GroupTiles& g) {
-    const BlockParameters b(*job.weight, nTile, g.group);
-    measureRows(count, x, b, s.largest + slot, zeros + g.index * zerosStride, nTile == 0);
-    slot += count;
-  });
-  findSteps<DIGITS>(slot, s);
+void prefetchParameters(const WeightView& w, size_t nTile, size_t group) {
+  const size_t at = (nTile * w.groups + group) * kTile;
+  prefetchBytes<kTile * sizeof(float)>(reinterpret_cast<const uint8_t*>(w.scales + at));
+  prefetchBytes<kTile * sizeof(float)>(reinterpret_cast<const uint8_t*>(w.zeros + at));
 }
 
 // Adds one block to one or two rows of a task's group. Codes are fetched 4 KB, two tiles, ahead in
@@ -114,6 +107,7 @@ __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size
 #pragma GCC unroll 2
   for (int r = 0; r < ROWS; r++) a[r].spread(digits[r]);
   const size_t nextTile = nTile + 1 < w.nTiles ? nTile + 1 : nTile;
+  prefetchParameters(w, nextTile, g.group);
   const uint8_t* codes = codesOf(w, nTile, tile * kTileQuads);
   const uint8_t* next = codesOf(w, nextTile, tile * kTileQuads);
   constexpr size_t kTileBytes = kTileQuads * kQuadBytes;
@@ -131,17 +125,22 @@ template <int DIGITS>
 void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t rows,
              Scratch& s) {
   const WeightView& w = *job.weight;
-  const float* x[kDirectRows];
-  for (size_t i = 0; i < rows; i++) x[i] = floatsOf(job, nTile, job.order[begin + i]);
-  measureGroups<DIGITS>(job, nTile, tile, tiles, rows, [&](size_t i) { return x[i]; }, s.zeros,
-                        rows, s.slots);
-  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
-    const BlockParameters b(w, nTile, g.group);
-    for (size_t i = 0; i < rows; i++) {
-      const size_t slot = g.index * rows + i;
-      writeDirect<DIGITS>(x[i], b.scale, s.slots.inverse[slot], s.direct[slot]);
+  const size_t group = groupOf(w, tile), groups = groupOf(w, tile + tiles - 1) - group + 1;
+  for (size_t i = 0; i < rows; i++) {
+    const Values x = Values::load(floatsOf(job, nTile, job.order[begin + i]));
+    for (size_t g = 0, slot = i; g < groups; g++, slot += rows) {
+      measureRow(x, scalesOf(w, nTile, group + g), centredZerosOf(w, nTile, group + g),
+                 s.slots.largest[slot], s.zeros[slot], nTile == 0);
     }
-  });
+  }
+  findSteps<DIGITS>(groups * rows, s.slots);
+  for (size_t i = 0; i < rows; i++) {
+    const Values x = Values::load(floatsOf(job, nTile, job.order[begin + i]));
+    for (size_t g = 0, slot = i; g < groups; g++, slot += rows) {
+      writeDirect<DIGITS>(x, scalesOf(w, nTile, group + g), s.slots.inverse[slot],
+                          s.direct[slot]);
+    }
+  }
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     for (size_t i = 0; i < rows;) {
       const bool two = DIGITS == 2 && rows - i >= 2;
@@ -161,12 +160,24 @@ __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile
                                        Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t steps = (count + kMicroRows - 1) / kMicroRows;
-  const auto x = [&](size_t i) { return floatsOf(job, nTile, job.order[begin + from + i]); };
-  measureGroups<DIGITS>(job, nTile, tile, tiles, count, x, s.zeros + from, rows, s.slots);
+  const auto x = [&](size_t i) {
+    return Values::load(floatsOf(job, nTile, job.order[begin + from + i]));
+  };
+  size_t slots = 0;
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
-    const BlockParameters b(w, nTile, g.group);
+    const Values scales = scalesOf(w, nTile, g.group), zeros = centredZerosOf(w, nTile, g.group);
+    for (size_t i = 0; i < count; i++, slots++) {
+      measureRow(x(i), scales, zeros, s.slots.largest[slots], s.zeros[g.index * rows + from + i],
+                 nTile == 0);
+    }
+  });
+  findSteps<DIGITS>(slots, s.slots);
+  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
+    const Values scales = scalesOf(w, nTile, g.group);
     const size_t slot = g.index * count;
-    writeDigits<DIGITS>(count, x, b, s.slots.inverse + slot, s.digits);
+    for (size_t i = 0; i < count; i++) {
+      writeDigits<DIGITS>(x(i), scales, s.slots.inverse[slot + i], s.digits + i * kDigitBytes);
+    }
     for (size_t t = g.from; t < g.to; t++) {
       for (size_t step = 0; step < steps; step++) {
         const size_t first = count * step / steps, last = count * (step + 1) / steps;

@@ -61,31 +61,39 @@ inline __m512 largestOfSixteen(const float (*rows)[16]) {
   return largerOf(_mm512_shuffle_ps(low, high, 0x88), _mm512_shuffle_ps(low, high, 0xdd));
 }
 
-// The scales and centred zeros of 64 reduction columns in one group.
-struct BlockParameters {
-  __m512 scale[4], zero[4];
-
-  BlockParameters(const WeightView& w, size_t nTile, size_t group) {
-    const size_t at = (nTile * w.groups + group) * kTile;
-    const __m512 centre = _mm512_set1_ps(8 - w.codeBias);
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-      scale[j] = _mm512_load_ps(w.scales + at + 16 * j);
-      zero[j] = _mm512_sub_ps(_mm512_load_ps(w.zeros + at + 16 * j), centre);
-    }
-  }
-};
-
-// 64 products of one row.
-struct Products {
+// 64 values in registers.
+struct Values {
   __m512 at[4];
 
-  Products(const float* x, const __m512* scale) {
+  static inline Values load(const float* from) {
+    Values v;
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) at[j] = _mm512_mul_ps(_mm512_load_ps(x + 16 * j), scale[j]);
+    for (int j = 0; j < 4; j++) v.at[j] = _mm512_load_ps(from + 16 * j);
+    return v;
   }
-  __m512 largest() const { return largerOf(largerOf(at[0], at[1]), largerOf(at[2], at[3])); }
+  inline Values operator*(const Values& other) const {
+    Values v;
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) v.at[j] = _mm512_mul_ps(at[j], other.at[j]);
+    return v;
+  }
+  inline __m512 largest() const { return largerOf(largerOf(at[0], at[1]), largerOf(at[2], at[3])); }
 };
+
+// Scales and zeros of 64 reduction columns in one group.
+inline size_t parametersAt(const WeightView& w, size_t nTile, size_t group) {
+  return (nTile * w.groups + group) * kTile;
+}
+inline Values scalesOf(const WeightView& w, size_t nTile, size_t group) {
+  return Values::load(w.scales + parametersAt(w, nTile, group));
+}
+inline Values centredZerosOf(const WeightView& w, size_t nTile, size_t group) {
+  const __m512 centre = _mm512_set1_ps(8 - w.codeBias);
+  Values v = Values::load(w.zeros + parametersAt(w, nTile, group));
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) v.at[j] = _mm512_sub_ps(v.at[j], centre);
+  return v;
+}
 
 // What is found out about blocks before their digits: each slot is a block of a row in one group.
 constexpr size_t kSlots = 128;
@@ -96,19 +104,15 @@ struct Slots {
   alignas(64) float inverse[kSlots];  // 1 / step, or 0 where the block vanishes
 };
 
-// The largest products of `count` rows, whose elements x(i) gives, and their zeros' part, added to
-// zeros[i] lane by lane.
-template <class X>
-inline void measureRows(size_t count, X x, const BlockParameters& b, float (*largest)[16],
-                        float (*zeros)[16], bool first) {
-  for (size_t i = 0; i < count; i++) {
-    const Products p(x(i), b.scale);
-    _mm512_store_ps(largest[i], p.largest());
-    __m512 sum = first ? _mm512_setzero_ps() : _mm512_load_ps(zeros[i]);
+// The largest products of a row's block, and their zeros' part, added to zeroSums lane by lane.
+inline void measureRow(const Values& x, const Values& scales, const Values& zeros, float* largest,
+                       float* zeroSums, bool first) {
+  const Values p = x * scales;
+  _mm512_store_ps(largest, p.largest());
+  __m512 sum = first ? _mm512_setzero_ps() : _mm512_load_ps(zeroSums);
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) sum = _mm512_fmadd_ps(p.at[j], b.zero[j], sum);
-    _mm512_store_ps(zeros[i], sum);
-  }
+  for (int j = 0; j < 4; j++) sum = _mm512_fmadd_ps(p.at[j], zeros.at[j], sum);
+  _mm512_store_ps(zeroSums, sum);
 }
 
 template <int DIGITS>
@@ -135,18 +139,15 @@ inline __m512i roundProduct(__m512 p, __m512 inverse, uint32_t offset) {
   return _mm512_castps_si512(_mm512_fmadd_ps(p, inverse, _mm512_set1_ps(rounder)));
 }
 
-// Writes the unsigned digits of `count` rows.
-template <int DIGITS, class X>
-inline void writeDigits(size_t count, X x, const BlockParameters& b, const float* inverse,
-                        uint8_t* to) {
-  for (size_t i = 0; i < count; i++, to += kDigitBytes) {
-    const Products p(x(i), b.scale);
-    const __m512 factor = _mm512_set1_ps(inverse[i]);
+// The unsigned digits of a row's block.
+template <int DIGITS>
+inline void writeDigits(const Values& x, const Values& scales, float inverse, uint8_t* to) {
+  const Values p = x * scales;
+  const __m512 factor = _mm512_set1_ps(inverse);
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-      const __m512i v = roundProduct<DIGITS>(p.at[j], factor, kOffset<DIGITS>);
-      _mm512_store_si512(to + 64 * j, turnBytes(v));
-    }
+  for (int j = 0; j < 4; j++) {
+    const __m512i v = roundProduct<DIGITS>(p.at[j], factor, kOffset<DIGITS>);
+    _mm512_store_si512(to + 64 * j, turnBytes(v));
   }
 }
 

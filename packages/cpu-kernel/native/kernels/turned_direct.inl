@@ -8,10 +8,10 @@ struct DirectDigits {
 };
 
 template <int DIGITS>
-inline void writeDirect(const float* x, const __m512* scale, float inverse, DirectDigits& to) {
+inline void writeDirect(const Values& x, const Values& scales, float inverse, DirectDigits& to) {
   const __m512i offset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
   const __m512 factor = _mm512_set1_ps(inverse);
-  const Products p(x, scale);
+  const Values p = x * scales;
   __m512i v[4];
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
