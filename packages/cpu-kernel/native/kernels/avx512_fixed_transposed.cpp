@@ -23,10 +23,13 @@ namespace {
 
 // So few rows are computed straight from the packed codes, which they stream through.
 constexpr size_t kDirectRows = 4;
-// Tiles of a task, and rows that take turns with them: whole micro-kernels, or all of a few rows. A
-// tile may have a group of its own, and so a slot for each row.
-constexpr size_t kMostTiles = 8, kMostDirectTiles = kSlots / kDirectRows;
-constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = kSlots / kMostTiles;
+// Rows whose digits are made at once, whole micro-kernels, while the turned codes of a task's tiles
+// wait in the first-level cache. Of so few rows that all digits fit it, tiles take turns instead.
+constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = 32;
+// Tiles of a task. A tile may have a group of its own, and so a slot for each row.
+constexpr size_t kMostTiles = 8, kMostTurnedTiles = 4;
+constexpr size_t kMostDirectTiles = 32;
+static_assert(kMostTiles * kMostChunk <= kSlots && kMostTurnedTiles * kChunk <= kSlots);
 // Rows × tiles of a task whose sums are kept.
 constexpr size_t kSums = 4 * kPanelRows;
 // Largest error, relative to the result, that two digits may cause: normally distributed products
@@ -37,7 +40,7 @@ constexpr size_t kFloat16Terms = size_t{1} << 20;
 constexpr size_t kSampledGroups = 4;
 
 struct Scratch {
-  TurnedCodes codes[kMostTiles];
+  TurnedCodes codes[kMostTurnedTiles];
   Slots slots;
   DirectDigits direct[kSlots];
   alignas(64) uint8_t digits[kMostChunk * kDigitBytes];
@@ -153,11 +156,11 @@ void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t beg
 }
 
 // Adds one block to some rows, of `rows`, whose digits and activations stay in the first-level
-// cache.
+// cache. Unless they are turned already, codes are turned tile by tile.
 template <int DIGITS>
 __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles,
                                        size_t begin, size_t from, size_t count, size_t rows,
-                                       Scratch& s) {
+                                       bool turned, Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t steps = (count + kMicroRows - 1) / kMicroRows;
   const auto x = [&](size_t i) {
@@ -179,10 +182,12 @@ __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile
       writeDigits<DIGITS>(x(i), scales, s.slots.inverse[slot + i], s.digits + i * kDigitBytes);
     }
     for (size_t t = g.from; t < g.to; t++) {
+      TurnedCodes& codes = s.codes[turned ? t : 0];
+      if (!turned) turnCodes(w, nTile, (tile + t) * kTileQuads, codes);
       for (size_t step = 0; step < steps; step++) {
         const size_t first = count * step / steps, last = count * (step + 1) / steps;
         microRows<DIGITS>(last - first, s.digits + first * kDigitBytes,
-                          s.slots.step + slot + first, s.codes[t],
+                          s.slots.step + slot + first, codes,
                           s.y + (t * rows + from + first) * kTile, nTile == 0);
       }
     }
@@ -205,10 +210,14 @@ template <int DIGITS>
 void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t rows = end - begin;
-  const size_t chunk = rows <= kMostChunk ? rows : kChunk, chunks = (rows + chunk - 1) / chunk;
+  const size_t chunks = (rows + kChunk - 1) / kChunk;
   for (size_t block = 0; block < w.nTiles; block++) {
     if (rows <= kDirectRows) {
       fewRows<DIGITS>(job, block, tile, tiles, begin, rows, s);
+      continue;
+    }
+    if (rows <= kMostChunk) {
+      addRows<DIGITS>(job, block, tile, tiles, begin, 0, rows, rows, false, s);
       continue;
     }
     for (size_t t = 0; t < tiles; t++) {
@@ -217,7 +226,7 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
     for (size_t i = 0; i < chunks; i++) {
       const size_t from = rows * i / chunks, to = rows * (i + 1) / chunks;
       prefetchChunk(job, block, i, chunks, begin, rows);
-      addRows<DIGITS>(job, block, tile, tiles, begin, from, to - from, rows, s);
+      addRows<DIGITS>(job, block, tile, tiles, begin, from, to - from, rows, true, s);
     }
   }
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
@@ -236,7 +245,9 @@ void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin
              uint8_t* scratch) {
   Scratch& s = *reinterpret_cast<Scratch*>(scratch);
   const size_t last = tile + tiles, rows = end - begin, fitting = kSums / rows;
-  const size_t limit = rows <= kDirectRows ? kMostDirectTiles : kMostTiles;
+  const size_t limit = rows <= kDirectRows  ? kMostDirectTiles
+                       : rows <= kMostChunk ? kMostTiles
+                                            : kMostTurnedTiles;
   const size_t most = fitting < limit ? fitting : limit;
   for (; tile < last; tile += most) {
     const size_t count = last - tile < most ? last - tile : most;

@@ -96,7 +96,7 @@ inline Values centredZerosOf(const WeightView& w, size_t nTile, size_t group) {
 }
 
 // What is found out about blocks before their digits: each slot is a block of a row in one group.
-constexpr size_t kSlots = 128;
+constexpr size_t kSlots = 256;
 
 struct Slots {
   alignas(64) float largest[kSlots][16];
