@@ -93,6 +93,16 @@ inline void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
   }
 }
 
+size_t nextBlock(const WeightView& w, size_t nTile) {
+  return nTile + 1 < w.nTiles ? nTile + 1 : nTile;
+}
+
+// The codes that a task reads when it comes to its t-th tile, perhaps of the next block.
+const uint8_t* codesAhead(const WeightView& w, size_t nTile, size_t tile, size_t tiles, size_t t) {
+  return t < tiles ? codesOf(w, nTile, (tile + t) * kTileQuads)
+                   : codesOf(w, nextBlock(w, nTile), (tile + t - tiles) * kTileQuads);
+}
+
 void prefetchParameters(const WeightView& w, size_t nTile, size_t group) {
   const size_t at = (nTile * w.groups + group) * kTile;
   prefetchBytes<kTile * sizeof(float)>(reinterpret_cast<const uint8_t*>(w.scales + at));
@@ -109,16 +119,11 @@ __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size
   SpreadDigits<DIGITS> a[ROWS];
 #pragma GCC unroll 2
   for (int r = 0; r < ROWS; r++) a[r].spread(digits[r]);
-  const size_t nextTile = nTile + 1 < w.nTiles ? nTile + 1 : nTile;
-  prefetchParameters(w, nextTile, g.group);
-  const uint8_t* codes = codesOf(w, nTile, tile * kTileQuads);
-  const uint8_t* next = codesOf(w, nextTile, tile * kTileQuads);
-  constexpr size_t kTileBytes = kTileQuads * kQuadBytes;
+  prefetchParameters(w, nextBlock(w, nTile), g.group);
   for (size_t t = g.from; t < g.to; t++) {
-    const uint8_t* ahead =
-        t + 2 < tiles ? codes + (t + 2) * kTileBytes : next + (t + 2 - tiles) * kTileBytes;
-    direct<ROWS, DIGITS>(codes + t * kTileBytes, ahead, a, digits, step, y + t * rows * kTile,
-                         kTile, nTile == 0);
+    direct<ROWS, DIGITS>(codesOf(w, nTile, (tile + t) * kTileQuads),
+                         codesAhead(w, nTile, tile, tiles, t + 2), a, digits, step,
+                         y + t * rows * kTile, kTile, nTile == 0);
   }
 }
 
@@ -183,7 +188,10 @@ __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile
     }
     for (size_t t = g.from; t < g.to; t++) {
       TurnedCodes& codes = s.codes[turned ? t : 0];
-      if (!turned) turnCodes(w, nTile, (tile + t) * kTileQuads, codes);
+      if (!turned) {
+        turnCodes(codesOf(w, nTile, (tile + t) * kTileQuads),
+                  codesAhead(w, nTile, tile, tiles, t + 1), codes);
+      }
       for (size_t step = 0; step < steps; step++) {
         const size_t first = count * step / steps, last = count * (step + 1) / steps;
         microRows<DIGITS>(last - first, s.digits + first * kDigitBytes,
@@ -221,7 +229,8 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
       continue;
     }
     for (size_t t = 0; t < tiles; t++) {
-      turnCodes(w, block, (tile + t) * kTileQuads, s.codes[t]);
+      const size_t quad = (tile + t) * kTileQuads;
+      turnCodes(codesOf(w, block, quad), codesOf(w, nextBlock(w, block), quad), s.codes[t]);
     }
     for (size_t i = 0; i < chunks; i++) {
       const size_t from = rows * i / chunks, to = rows * (i + 1) / chunks;

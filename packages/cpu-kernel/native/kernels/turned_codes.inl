@@ -14,11 +14,6 @@ inline const uint8_t* codesOf(const WeightView& w, size_t nTile, size_t quad) {
   return w.codes + (nTile * w.quads + quad) * kQuadBytes;
 }
 
-// The next tile of n is far away in memory: fetched while this one is worked on.
-inline size_t toNextTile(const WeightView& w, size_t nTile) {
-  return nTile + 1 == w.nTiles ? 0 : w.quads * kQuadBytes;
-}
-
 template <size_t BYTES>
 inline void prefetchBytes(const uint8_t* from) {
 #pragma GCC unroll 8
@@ -39,10 +34,10 @@ inline void turnParts(const __m512i* v, __m512i* turned) {
   turned[3] = _mm512_shuffle_i32x4(ab1, cd1, 0xdd);
 }
 
-__attribute__((noinline)) void turnCodes(const WeightView& w, size_t nTile, size_t quad,
+// Turns the codes of one tile and fetches those of another.
+__attribute__((noinline)) void turnCodes(const uint8_t* codes, const uint8_t* ahead,
                                          TurnedCodes& to) {
   const __m512i low = _mm512_set1_epi8(15), eight = _mm512_set1_epi8(8);
-  const size_t ahead = toNextTile(w, nTile);
   for (size_t i = 0; i < 2; i++) {
     __m512i sum[2] = {};  // of codes, at most 16 · 15 in a byte
 #pragma GCC unroll 4
@@ -50,9 +45,9 @@ __attribute__((noinline)) void turnCodes(const WeightView& w, size_t nTile, size
       __m512i v[4], turned[4];
 #pragma GCC unroll 4
       for (size_t p = 0; p < 4; p++) {
-        const uint8_t* from = codesOf(w, nTile, quad + 8 * i + 2 * p) + 64 * j;
-        prefetchBytes<64>(from + ahead);
-        v[p] = turnBytes(_mm512_load_si512(from));
+        const size_t at = (8 * i + 2 * p) * kQuadBytes + 64 * j;
+        prefetchBytes<64>(ahead + at);
+        v[p] = turnBytes(_mm512_load_si512(codes + at));
       }
       turnParts(v, turned);
 #pragma GCC unroll 4
