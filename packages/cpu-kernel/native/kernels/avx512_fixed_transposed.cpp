@@ -42,7 +42,6 @@ constexpr size_t kSampledGroups = 4;
 struct Scratch {
   TurnedCodes codes[kMostTurnedTiles];
   Slots slots;
-  DirectDigits direct[kSlots];
   alignas(64) uint8_t digits[kMostChunk * kDigitBytes];
   alignas(64) float zeros[kSums][16];   // [groups of the task][rows][lanes]
   alignas(64) float y[kSums * kTile];  // [tiles][rows][64]
@@ -114,15 +113,17 @@ void prefetchParameters(const WeightView& w, size_t nTile, size_t group) {
 template <int ROWS, int DIGITS>
 __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size_t tile,
                                          size_t tiles, const GroupTiles& g,
-                                         const DirectDigits* digits, const float* step, float* y,
-                                         size_t rows) {
+                                         const float* const* x, const float* inverse,
+                                         const float* step, float* y, size_t rows) {
   SpreadDigits<DIGITS> a[ROWS];
 #pragma GCC unroll 2
-  for (int r = 0; r < ROWS; r++) a[r].spread(digits[r]);
+  for (int r = 0; r < ROWS; r++) {
+    a[r].fill(Values::load(x[r]), scalesOf(w, nTile, g.group), inverse[r]);
+  }
   prefetchParameters(w, nextBlock(w, nTile), g.group);
   for (size_t t = g.from; t < g.to; t++) {
     direct<ROWS, DIGITS>(codesOf(w, nTile, (tile + t) * kTileQuads),
-                         codesAhead(w, nTile, tile, tiles, t + 2), a, digits, step,
+                         codesAhead(w, nTile, tile, tiles, t + 2), a, step,
                          y + t * rows * kTile, kTile, nTile == 0);
   }
 }
@@ -134,27 +135,23 @@ void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t beg
              Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t group = groupOf(w, tile), groups = groupOf(w, tile + tiles - 1) - group + 1;
+  const float* x[kDirectRows];
   for (size_t i = 0; i < rows; i++) {
-    const Values x = Values::load(floatsOf(job, nTile, job.order[begin + i]));
+    x[i] = floatsOf(job, nTile, job.order[begin + i]);
+    const Values values = Values::load(x[i]);
     for (size_t g = 0, slot = i; g < groups; g++, slot += rows) {
-      measureRow(x, scalesOf(w, nTile, group + g), centredZerosOf(w, nTile, group + g),
+      measureRow(values, scalesOf(w, nTile, group + g), centredZerosOf(w, nTile, group + g),
                  s.slots.largest[slot], s.zeros[slot], nTile == 0);
     }
   }
   findSteps<DIGITS>(groups * rows, s.slots);
-  for (size_t i = 0; i < rows; i++) {
-    const Values x = Values::load(floatsOf(job, nTile, job.order[begin + i]));
-    for (size_t g = 0, slot = i; g < groups; g++, slot += rows) {
-      writeDirect<DIGITS>(x, scalesOf(w, nTile, group + g), s.slots.inverse[slot],
-                          s.direct[slot]);
-    }
-  }
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     for (size_t i = 0; i < rows;) {
       const bool two = DIGITS == 2 && rows - i >= 2;
       const auto add = two ? addDirect<2, DIGITS> : addDirect<1, DIGITS>;
       const size_t slot = g.index * rows + i;
-      add(w, nTile, tile, tiles, g, s.direct + slot, s.slots.step + slot, s.y + i * kTile, rows);
+      add(w, nTile, tile, tiles, g, x + i, s.slots.inverse + slot, s.slots.step + slot,
+          s.y + i * kTile, rows);
       i += two ? 2 : 1;
     }
   });

@@ -1,45 +1,32 @@
 // The transposed product of one or two rows straight from the packed codes: what turning them costs
 // would not pay. Included into an anonymous namespace, after turned_micro.inl.
 
-// The signed digits of 64 n of a row in bytes, the lowest first, as they lie in the rounded products.
-struct DirectDigits {
-  alignas(64) uint8_t at[4][64];
-  int32_t start;  // -8·Σ v: codes enter unsigned
-};
-
-template <int DIGITS>
-inline void writeDirect(const Values& x, const Values& scales, float inverse, DirectDigits& to) {
-  const __m512i offset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
-  const __m512 factor = _mm512_set1_ps(inverse);
-  const Values p = x * scales;
-  __m512i v[4];
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; j++) {
-    v[j] = roundProduct<DIGITS>(p.at[j], factor, kSignedOffset<DIGITS>);
-    _mm512_store_si512(to.at[j], _mm512_sub_epi8(v[j], offset));
-  }
-  const __m512i sum = _mm512_add_epi32(_mm512_add_epi32(v[0], v[1]), _mm512_add_epi32(v[2], v[3]));
-  // Less the bits that 64 rounded zeros would have.
-  const __m512i zero = roundProduct<DIGITS>(_mm512_setzero_ps(), factor, kSignedOffset<DIGITS>);
-  const uint32_t zeros = uint32_t(_mm512_cvtsi512_si32(zero)) * kTile;
-  to.start = int32_t((zeros - uint32_t(_mm512_reduce_add_epi32(sum))) * 8);
-}
-
-// Those digits with those of 4 n in all lanes of their part.
+// The signed digits of 64 n of a row, those of 4 n in all lanes of their part.
 template <int DIGITS>
 struct SpreadDigits {
   __m512i at[4][DIGITS];
+  __m512i start;  // -8·Σ v: codes enter unsigned
 
-  inline void spread(const DirectDigits& from) {
+  inline void fill(const Values& x, const Values& scales, float inverse) {
+    const __m512i offset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
+    const __m512 factor = _mm512_set1_ps(inverse);
+    const Values p = x * scales;
+    __m512i sum = _mm512_setzero_si512();
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
+      const __m512i v = roundProduct<DIGITS>(p.at[j], factor, kSignedOffset<DIGITS>);
+      const __m512i bytes = _mm512_sub_epi8(v, offset);
 #pragma GCC unroll 3
       for (int d = 0; d < DIGITS; d++) {
         // Byte d of each of a part's four lanes, in all four.
-        const __m512i bytes = _mm512_set1_epi32(0x0c080400 + 0x01010101 * d);
-        at[j][d] = _mm512_shuffle_epi8(_mm512_load_si512(from.at[j]), bytes);
+        at[j][d] = _mm512_shuffle_epi8(bytes, _mm512_set1_epi32(0x0c080400 + 0x01010101 * d));
       }
+      sum = j == 0 ? v : _mm512_add_epi32(sum, v);
     }
+    // Less the bits that 64 rounded zeros would have.
+    const __m512i zero = roundProduct<DIGITS>(_mm512_setzero_ps(), factor, kSignedOffset<DIGITS>);
+    const uint32_t zeros = uint32_t(_mm512_cvtsi512_si32(zero)) * kTile;
+    start = _mm512_set1_epi32(int((zeros - uint32_t(_mm512_reduce_add_epi32(sum))) * 8));
   }
 };
 
@@ -108,7 +95,7 @@ inline __m512i addParts(__m512i v0, __m512i v1, __m512i v2, __m512i v3) {
 // n, are added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
 template <int ROWS, int DIGITS>
 inline void direct(const uint8_t* from, const uint8_t* ahead, const SpreadDigits<DIGITS>* a,
-                   const DirectDigits* digits, const float* step, float* y, size_t yStride,
+                   const float* step, float* y, size_t yStride,
                    bool isFirst) {
   constexpr size_t kPairBytes = 2 * kQuadBytes;
   for (size_t half = 0; half < 2; half++, y += 32) {
@@ -120,13 +107,12 @@ inline void direct(const uint8_t* from, const uint8_t* ahead, const SpreadDigits
     }
 #pragma GCC unroll 2
     for (int r = 0; r < ROWS; r++) {
-      const __m512i start = _mm512_set1_epi32(digits[r].start);
       const __m512i one = addParts(first[0][r], first[1][r], first[2][r], first[3][r]);
       const __m512i two = _mm512_srai_epi32(
           addParts(second[0][r], second[1][r], second[2][r], second[3][r]), kSecondShift<DIGITS>);
       float* to = y + r * yStride;
-      addBlock(_mm512_add_epi32(one, start), step[r], to, isFirst);
-      addBlock(_mm512_add_epi32(two, start), step[r], to + 16, isFirst);
+      addBlock(_mm512_add_epi32(one, a[r].start), step[r], to, isFirst);
+      addBlock(_mm512_add_epi32(two, a[r].start), step[r], to + 16, isFirst);
     }
   }
 }
