@@ -118,30 +118,38 @@ struct Operands {
   size_t quads;
 };
 
-inline void prefetchQuad(const uint8_t* codes) {
-  _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
-  _mm_prefetch(reinterpret_cast<const char*>(codes + 4160), _MM_HINT_T0);
+constexpr size_t kPairBytes = 2 * kQuadBytes;
+
+inline void prefetchPair(const uint8_t* codes) {
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kPairBytes; i += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(codes + 4096 + i), _MM_HINT_T0);
+  }
 }
 
-// Adds one quad of codes, unpacked in registers, to the accumulators of ROWS rows.
-template <int ROWS>
-inline void addQuad(Accumulators<ROWS>& acc, const uint16_t* const* x, size_t q,
-                    const uint8_t* codes, __m512i table) {
-#pragma GCC unroll 2
-  for (int half = 0; half < 2; half++) {
-    const __m512i v = _mm512_load_si512(codes + half * 64);
-    const __m512bh w[2][2] = {{codesAt<0>(v, table), codesAt<4>(v, table)},
-                              {codesAt<8>(v, table), codesAt<12>(v, table)}};
-#pragma GCC unroll 2
-    for (int p = 0; p < 2; p++) {
+// Adds the rows whose codes start at bit SHIFT of a pair of quads' words, unpacked in registers.
+template <int ROWS, int SHIFT>
+inline void addRows(Accumulators<ROWS>& acc, const uint16_t* const* x, size_t element,
+                    const uint8_t* pair, __m512i table) {
+  __m512bh w[4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) w[j] = codesAt<SHIFT>(_mm512_load_si512(pair + 64 * j), table);
 #pragma GCC unroll 6
-      for (int i = 0; i < ROWS; i++) {
-        const __m512bh a = pairOf(x[i], 2 * q + p);
-        acc.a[i][2 * half] = _mm512_dpbf16_ps(acc.a[i][2 * half], w[p][0], a);
-        acc.a[i][2 * half + 1] = _mm512_dpbf16_ps(acc.a[i][2 * half + 1], w[p][1], a);
-      }
-    }
+  for (int i = 0; i < ROWS; i++) {
+    const __m512bh a = pairOf(x[i], element);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) acc.a[i][j] = _mm512_dpbf16_ps(acc.a[i][j], w[j], a);
   }
+}
+
+// Adds quads q and q + 1 to the accumulators of ROWS rows.
+template <int ROWS>
+inline void addPair(Accumulators<ROWS>& acc, const uint16_t* const* x, size_t q,
+                    const uint8_t* codes, __m512i table) {
+  addRows<ROWS, 0>(acc, x, 2 * q, codes, table);
+  addRows<ROWS, 8>(acc, x, 2 * q + 1, codes, table);
+  addRows<ROWS, 4>(acc, x, 2 * q + 2, codes, table);
+  addRows<ROWS, 12>(acc, x, 2 * q + 3, codes, table);
 }
 
 // y[0..ROWS) += one block. Unpacking again for every few rows runs beside the multiplications, on
@@ -152,9 +160,9 @@ void micro(const Operands& o, const uint8_t* codes, __m512i table, float* y, boo
   acc.start(o.sums, o.zeros, o.centre);
   const uint16_t* x[ROWS];
   for (int i = 0; i < ROWS; i++) x[i] = o.x[i];
-  for (size_t q = 0; q < o.quads; q++, codes += kQuadBytes) {
-    prefetchQuad(codes);
-    addQuad<ROWS>(acc, x, q, codes, table);
+  for (size_t q = 0; q < o.quads; q += 2, codes += kPairBytes) {
+    prefetchPair(codes);
+    addPair<ROWS>(acc, x, q, codes, table);
   }
   acc.finish(o.scales, y, first);
 }
@@ -206,11 +214,11 @@ void oneRow(const Job& job, size_t tile, size_t begin, Scratch& s) {
     Accumulators<1> acc[2];
     acc[0].start(o.sums, o.zeros, o.centre);
     acc[1].start(o.sums, o.zeros + skip, o.centre);
-    for (size_t q = 0; q < b.quads; q++, left += kQuadBytes, right += kQuadBytes) {
-      prefetchQuad(left);
-      prefetchQuad(right);
-      addQuad<1>(acc[0], o.x, q, left, table);
-      addQuad<1>(acc[1], o.x, q, right, table);
+    for (size_t q = 0; q < b.quads; q += 2, left += kPairBytes, right += kPairBytes) {
+      prefetchPair(left);
+      prefetchPair(right);
+      addPair<1>(acc[0], o.x, q, left, table);
+      addPair<1>(acc[1], o.x, q, right, table);
     }
     acc[0].finish(o.scales, s.y, i == 0);
     acc[1].finish(o.scales + skip, s.y + kTile, i == 0);

@@ -20,21 +20,16 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
       }
     }
     const size_t plane = b.quads * kQuad;
-    for (size_t q = 0; q < b.quads; q++, codes += kQuadBytes) {
-      prefetchQuad(codes);
-      __m512i v[4];
-      unpackQuad(codes, v);
+    for (size_t q = 0; q < b.quads; q += 2, codes += kPairBytes) {
+      prefetchPair(codes);
+      const int8_t* x[DIGITS][ROWS];
 #pragma GCC unroll 3
       for (int d = 0; d < DIGITS; d++) {
-#pragma GCC unroll 2
-        for (int r = 0; r < ROWS; r++) {
-          const __m512i a = quadOf(o.x[r] + d * plane, q);
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; j++) {
-            acc[d][r][j] = _mm512_dpbusd_epi32(acc[d][r][j], v[j], a);
-          }
-        }
+        for (int r = 0; r < ROWS; r++) x[d][r] = o.x[r] + d * plane;
+        addQuad<ROWS, 0>(acc[d], x[d], q, codes);
       }
+#pragma GCC unroll 3
+      for (int d = 0; d < DIGITS; d++) addQuad<ROWS, 1>(acc[d], x[d], q, codes);
     }
 #pragma GCC unroll 3
     for (int d = 1; d < DIGITS; d++) {

@@ -3,19 +3,24 @@
 
 constexpr int kMicroRows = 6;
 
-inline void unpackQuad(const uint8_t* codes, __m512i w[4]) {
+constexpr size_t kPairBytes = 2 * kQuadBytes;
+
+// The codes of the first or second quad of a pair.
+template <int QUAD>
+inline void unpackQuad(const uint8_t* pair, __m512i w[4]) {
   const __m512i low = _mm512_set1_epi8(15);
-#pragma GCC unroll 2
-  for (int half = 0; half < 2; half++) {
-    const __m512i v = _mm512_load_si512(codes + half * 64);
-    w[2 * half] = _mm512_and_si512(v, low);
-    w[2 * half + 1] = _mm512_and_si512(_mm512_srli_epi16(v, 4), low);
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+    const __m512i v = _mm512_load_si512(pair + j * 64);
+    w[j] = _mm512_and_si512(QUAD == 0 ? v : _mm512_srli_epi16(v, 4), low);
   }
 }
 
-inline void prefetchQuad(const uint8_t* codes) {
-  _mm_prefetch(reinterpret_cast<const char*>(codes + 4096), _MM_HINT_T0);
-  _mm_prefetch(reinterpret_cast<const char*>(codes + 4160), _MM_HINT_T0);
+inline void prefetchPair(const uint8_t* codes) {
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kPairBytes; i += 64) {
+    _mm_prefetch(reinterpret_cast<const char*>(codes + 4096 + i), _MM_HINT_T0);
+  }
 }
 
 struct Operands {
@@ -53,6 +58,19 @@ inline void finish(const __m512i (*acc)[4], const Operands& o, float* y, bool fi
   }
 }
 
+// acc[i][j] += quad q of ROWS rows, of which it is the first or second of a pair.
+template <int ROWS, int QUAD>
+inline void addQuad(__m512i (*acc)[4], const int8_t* const* x, size_t q, const uint8_t* pair) {
+  __m512i w[4];
+  unpackQuad<QUAD>(pair, w);
+#pragma GCC unroll 6
+  for (int i = 0; i < ROWS; i++) {
+    const __m512i a = quadOf(x[i], q + QUAD);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) acc[i][j] = _mm512_dpbusd_epi32(acc[i][j], w[j], a);
+  }
+}
+
 template <int ROWS, int DIGITS>
 void micro(const Operands& o, const uint8_t* codes, float* y, bool first) {
   __m512i acc[ROWS][4];
@@ -72,16 +90,11 @@ void micro(const Operands& o, const uint8_t* codes, float* y, bool first) {
         for (int j = 0; j < 4; j++) acc[i][j] = _mm512_slli_epi32(acc[i][j], 8);
       }
     }
-    for (size_t q = 0; q < o.quads; q++) {
-      if (d == 0) prefetchQuad(codes + q * kQuadBytes);
-      __m512i w[4];
-      unpackQuad(codes + q * kQuadBytes, w);
-#pragma GCC unroll 6
-      for (int i = 0; i < ROWS; i++) {
-        const __m512i a = quadOf(x[i], q);
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) acc[i][j] = _mm512_dpbusd_epi32(acc[i][j], w[j], a);
-      }
+    for (size_t q = 0; q < o.quads; q += 2) {
+      const uint8_t* pair = codes + q * kQuadBytes;
+      if (d == 0) prefetchPair(pair);
+      addQuad<ROWS, 0>(acc, x, q, pair);
+      addQuad<ROWS, 1>(acc, x, q, pair);
     }
     for (int i = 0; i < ROWS; i++) x[i] += o.quads * kQuad;
   }

@@ -1,7 +1,7 @@
 // Rows in and out, over any vector type Vec: activations widened to float32, results with bias
 // rounded to the output's format. Included into an anonymous namespace (see job.h).
 
-// The number of real columns among padded ones: groups are padded to whole quads.
+// The number of real columns among padded ones: groups are padded to pairs of quads.
 struct KRange {
   size_t begin, count;
 };
@@ -10,7 +10,7 @@ KRange realColumns(const WeightView& w, size_t quad) {
   const size_t group = quad / w.quadsPerGroup;
   if (group >= w.groups) return {w.k, 0};
   const size_t inGroup = quad % w.quadsPerGroup * kQuad;
-  const size_t left = w.groupSize - inGroup;
+  const size_t left = inGroup < w.groupSize ? w.groupSize - inGroup : 0;
   return {group * w.groupSize + inGroup, left < kQuad ? left : kQuad};
 }
 
