@@ -14,7 +14,7 @@ export * from "./dtype/bfloat16.js";
 export * from "./dtype/dtype.js";
 export * from "./dtype/float16.js";
 export * from "./errors.js";
-export { allocateOrThrow } from "./memory.js";
+export { allocateOrThrow, outOfMemory, type Shortage } from "./memory.js";
 export { type QuantizeCodesOptions, type QuantizedCodes, quantizeCodes } from "./quantize/codes.js";
 export { quantizeHqq } from "./quantize/hqq.js";
 export {
