@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseCommand } from "../src/cli/arguments.js";
 
 describe("parseCommand", () => {
-  it("has the seed's table as its default", () => {
+  it("has the README's table as its default", () => {
     const command = parseCommand([]);
     expect(command).toMatchObject({
       kind: "run",

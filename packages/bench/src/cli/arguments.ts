@@ -18,7 +18,7 @@ import { GROUPED_SUITES, K } from "../suites/sizes.js";
 const OPTIONS = {
   device: { type: "string", default: "auto" },
   suite: { type: "string", default: "matmul,call" },
-  shapes: { type: "string", default: "seed" },
+  shapes: { type: "string", default: "square" },
   dtype: { type: "string", default: "bfloat16" },
   "group-size": { type: "string", default: "128" },
   direction: { type: "string", default: "matmul" },
@@ -40,7 +40,7 @@ export const HELP = `Correctness first, then time, beside what a user would pick
   w4a16-bench [options]
     --device ${DEVICE_NAMES.join("|")}    where to run (auto: the best one present)
     --suite all|NAME,…    of ${SUITES.join(", ")}; default matmul,call
-    --shapes ${SHAPE_SETS.join("|")}|"M,N,K;…"    default seed: M 16 … 1024, N = K = 4096
+    --shapes ${SHAPE_SETS.join("|")}|"M,N,K;…"    default square: M 16 … 1024, N = K = 4096
     --dtype ${DTYPES.join("|")}    of the activations, default bfloat16
     --group-size G    default 128
     --direction matmul|matmulTransposed|both
