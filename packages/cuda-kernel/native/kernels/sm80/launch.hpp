@@ -12,6 +12,11 @@ namespace w4a16::sm80 {
 using KernelTable = const void* [kTileCount][3];
 extern KernelTable kFloat16Forward, kFloat16Transposed, kBFloat16Forward, kBFloat16Transposed;
 
+// The kernels with copies in bulk, [tile][Coarse, Fine]; null where a tile has none.
+using BulkTable = const void* [kTileCount][2];
+extern BulkTable kBulkFloat16Forward, kBulkFloat16Transposed, kBulkBFloat16Forward,
+    kBulkBFloat16Transposed;
+
 // The compiled kernel for a problem. xType is Float16 or BFloat16.
 const void* findKernel(DataType xType, int tile, Grouping grouping, bool transposed);
 
@@ -28,6 +33,9 @@ bool fitsWorkspace(const FusedProblem& problem, int tile, int splits);
 // The architecture (times ten) whose code the current device runs: 800 where it is compiled from
 // PTX.
 cudaError_t compiledArch(int* arch);
+
+// Whether a launch has the copy engine fill its stages (bulk.cuh).
+bool launchesInBulk(const FusedProblem& problem, int tile, int arch);
 
 // Enqueues the product; `arch` is compiledArch() of the current device. M = 0 enqueues nothing.
 cudaError_t launchFused(const FusedProblem& problem, const FusedPlan& plan, int arch,
