@@ -21,7 +21,7 @@ constexpr ArchitectureCost kArchitectures[] = {
 };
 
 // H100 cycles for 64 of the reduction, of one CTA with all of its SM's CTAs present, and of one
-// that has the SM to itself; and the same where the copy engine fills its stages (sm80/bulk.cuh).
+// that has the SM to itself; and the same where the copy engine fills its stages (sm80/bulk).
 // In the order of kTiles.
 struct TileCost {
   float together, alone;
@@ -33,11 +33,11 @@ constexpr TileCost kTileCosts[] = {
     {200, 200},
     {335, 335},
     {470, 470},
-    {740, 740, 590, 590},
-    {1300, 1300, 1110, 1110},
-    {1250, 1600, 1070, 1370},
+    {740, 740, 594, 594},
+    {1300, 1300, 1085, 1085},
+    {1250, 1600},
     {500, 500},
-    {2100, 2100, 1950, 1950},
+    {2100, 2100, 1920, 1920},
 };
 
 }  // namespace w4a16::heuristics

@@ -23,8 +23,8 @@ struct FusedArguments {
   int featureTiles64, chunks;       // super-tiles along the features and the reduction
   int tilesAcross;                  // output tiles along the features
   int tilesDown;                    // output tiles along the tokens
-  FastDivisor bandTiles;  // of tiles to a band
-  FastDivisor lastBand;   // of token tiles in the last band
+  FastDivisor bandTiles;            // of tiles to a band
+  FastDivisor lastBand;             // of token tiles in the last band
   int splits;
   FastDivisor bySplits;
   int paramRows;

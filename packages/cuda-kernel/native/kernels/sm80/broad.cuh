@@ -24,8 +24,8 @@ class BroadTile {
   static constexpr int kRows = kTile.warpFeatures / 16;
   static constexpr int kCols = kTile.warpTokens / 8;
   static constexpr uint32_t kFragmentBytes = 512;  // of 32 lanes
-  static constexpr int kShare = 4;  // fragments that a warp dequantizes a stage
-  static constexpr int kPerSlab = kRows * kCols;  // matrix instructions
+  static constexpr int kShare = 4;                 // fragments that a warp dequantizes a stage
+  static constexpr int kPerSlab = kRows * kCols;   // matrix instructions
   static_assert(kTile.features / 16 * kSlabs == kShare * kTile.groupWarps() && kTile.groups == 1,
                 "equal shares");
 
@@ -79,7 +79,8 @@ class BroadTile {
 
   // Multiplies the stage whose activations are at `x` and whose fragments are in `buffer`, and
   // dequantizes the next one, into `other`. What a pipeline does on the way:
-  //   turn()       a barrier, before the last slab: every warp has loaded all it needs of the stage,
+  //   turn()       a barrier, before the last slab: every warp has loaded all it needs of the
+  //   stage,
   //                and has stored its share of the next
   //   copy(piece)  after it, pieces of refilling the stage: all at once they would keep the tensor
   //                cores waiting in every warp together
@@ -88,7 +89,7 @@ class BroadTile {
                                        uint32_t buffer, uint32_t other, Pipeline& pipeline) {
     // A register every so many matrix instructions, done by the end of the third slab.
     constexpr int kEvery = (kSlabs - 1) * kPerSlab / (kShare * 4 + 1);
-    constexpr int kPieces = Pipeline::kPieces, kCopyEvery = kPerSlab / kPieces;
+    constexpr int kPieces = Pipeline::kPieces, kCopyEvery = kPerSlab / (kPieces > 0 ? kPieces : 1);
     static_assert(kEvery > 0 && kCopyEvery > 0,
                   "enough matrix instructions to put the rest between");
     uint32_t q[kShare], v[4];
@@ -158,7 +159,8 @@ class BroadTile {
   }
 };
 
-// The main loop with copies by every thread: adds `chunks` stages. Every thread of the CTA calls it.
+// The main loop with copies by every thread: adds `chunks` stages. Every thread of the CTA calls
+// it.
 //
 // One barrier a stage, before its last slab: by then every warp has loaded all it needs of the
 // stage, and has written its share of the next. While warps wait for each other there, the

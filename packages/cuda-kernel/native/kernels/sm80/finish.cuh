@@ -133,8 +133,8 @@ W4A16_DEVICE void finish(const FusedArguments& args, const Work<TileIndex>& work
         });
     return;
   }
-  float4* const partials =
-      reinterpret_cast<float4*>(args.workspace) + static_cast<int64_t>(work.tile) * args.splits * (2 * kUnits);
+  float4* const partials = reinterpret_cast<float4*>(args.workspace) +
+                           static_cast<int64_t>(work.tile) * args.splits * (2 * kUnits);
   float4* const mine = partials + static_cast<int64_t>(work.split) * (2 * kUnits);
   for (int unit = threadIdx.x; unit < kUnits; unit += kThreads) {
     float v[kUnit];
@@ -148,8 +148,9 @@ W4A16_DEVICE void finish(const FusedArguments& args, const Work<TileIndex>& work
       args, work, [&](int first, auto& v) {
         // Several units at a time: their partial sums come from L2 together. This CTA's own part is
         // still in shared memory.
-        addPartials<kThreads, kUnits>(v, partials + first, args.splits, work.split,
-                                      [&](int j, float (&p)[kUnit]) { own(first + j * kThreads, p); });
+        addPartials<kThreads, kUnits>(
+            v, partials + first, args.splits, work.split,
+            [&](int j, float (&p)[kUnit]) { own(first + j * kThreads, p); });
       });
 }
 

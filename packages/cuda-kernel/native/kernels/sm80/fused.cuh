@@ -44,7 +44,8 @@ __device__ __forceinline__ void reduceInGroups(WarpTile<T, TileIndex, G, Transpo
     ptx::groupBarrier<kTile.groups, StageType::kThreads>(group);
     if (i + kStages - 1 < chunks) stage.loadNext((source == base ? wrap : source) - kStageBytes);
     ptx::copyAsyncCommit();
-    warpTile.accumulate(source, source + StageType::kBytes.x, args, firstFeature, begin + group + i * kTile.groups);
+    warpTile.accumulate(source, source + StageType::kBytes.x, args, firstFeature,
+                        begin + group + i * kTile.groups);
     source = source + kStageBytes == wrap ? base : source + kStageBytes;
   }
   // The same number of barriers for every group: compute-sanitizer's racecheck counts them.

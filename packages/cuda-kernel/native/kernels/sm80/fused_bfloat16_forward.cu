@@ -2,5 +2,4 @@
 
 namespace w4a16::sm80 {
 W4A16_KERNEL_TABLE(kBFloat16Forward, __nv_bfloat16, false);
-W4A16_BULK_TABLE(kBulkBFloat16Forward, __nv_bfloat16, false);
 }  // namespace w4a16::sm80

@@ -2,5 +2,4 @@
 
 namespace w4a16::sm80 {
 W4A16_KERNEL_TABLE(kFloat16Forward, __half, false);
-W4A16_BULK_TABLE(kBulkFloat16Forward, __half, false);
 }  // namespace w4a16::sm80

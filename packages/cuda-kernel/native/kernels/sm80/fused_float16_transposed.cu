@@ -2,5 +2,4 @@
 
 namespace w4a16::sm80 {
 W4A16_KERNEL_TABLE(kFloat16Transposed, __half, true);
-W4A16_BULK_TABLE(kBulkFloat16Transposed, __half, true);
 }  // namespace w4a16::sm80

@@ -8,6 +8,13 @@
 
 namespace w4a16::sm80 {
 
+// The kernels with copies in bulk are compiled for sm_90a only, where the build has it.
+#ifdef W4A16_HOPPER
+constexpr bool kBulkBuilt = true;
+#else
+constexpr bool kBulkBuilt = false;
+#endif
+
 const void* findKernel(DataType xType, int tile, Grouping grouping, bool transposed) {
   const int g = static_cast<int>(grouping);
   if (xType == DataType::Float16)
@@ -16,10 +23,14 @@ const void* findKernel(DataType xType, int tile, Grouping grouping, bool transpo
 }
 
 static const void* findBulkKernel(const FusedProblem& p, int tile, Grouping grouping) {
+#ifdef W4A16_HOPPER
   const int g = static_cast<int>(grouping);
   if (p.xType == DataType::Float16)
     return p.transposed ? kBulkFloat16Transposed[tile][g] : kBulkFloat16Forward[tile][g];
   return p.transposed ? kBulkBFloat16Transposed[tile][g] : kBulkBFloat16Forward[tile][g];
+#else
+  return nullptr;  // launchesInBulk() is never true
+#endif
 }
 
 static int64_t featuresOf(const FusedProblem& p) {
@@ -89,6 +100,12 @@ static bool alignedActivations(const FusedProblem& p) {
   return reinterpret_cast<uintptr_t>(p.x) % 16 == 0 && (p.xStride % 8 == 0 || p.M == 1) &&
          p.xStride < (1 << 24);
 }
+bool runsInBulk(const TileShape& tile, Grouping grouping, int arch) {
+  return kBulkBuilt && arch == kBulkArch && hasBulkKernel(tile, grouping);
+}
+bool pairs(const TileShape& tile, Grouping grouping, int splits, int arch) {
+  return splits == 2 && tile.broad && runsInBulk(tile, grouping, arch);
+}
 bool launchesInBulk(const FusedProblem& p, int tile, int arch) {
   // A single row may be of any stride, which the copy engine would refuse.
   return runsInBulk(kTiles[tile], groupingOf(p.groupSize, p.K), arch) && alignedActivations(p) &&
@@ -139,8 +156,8 @@ static FusedArguments makeArguments(const FusedProblem& p, const FusedPlan& plan
 
 // The activations as the copy engine sees them: boxes of 64 along the reduction by a tile's tokens.
 static cudaError_t mapActivations(const FusedProblem& p, const TileShape& tile, CUtensorMap* map) {
-  static const auto encode = driverFunction<PFN_cuTensorMapEncodeTiled_v12000>(
-      "cuTensorMapEncodeTiled", 12000);
+  static const auto encode =
+      driverFunction<PFN_cuTensorMapEncodeTiled_v12000>("cuTensorMapEncodeTiled", 12000);
   if (!encode) return cudaErrorNotSupported;
   const cuuint64_t extents[2] = {static_cast<cuuint64_t>(reductionOf(p)),
                                  static_cast<cuuint64_t>(p.M)};
@@ -169,7 +186,7 @@ cudaError_t launchFused(const FusedProblem& p, const FusedPlan& plan, int arch,
   arguments.paired = bulk && pairs(tile, grouping, plan.splits, arch);
   const void* kernel = bulk ? findBulkKernel(p, plan.tile, grouping)
                             : findKernel(p.xType, plan.tile, grouping, p.transposed);
-  const int shared = bulk ? bulkSharedBytes(tile, grouping, p.transposed, arch)
+  const int shared = bulk ? bulkSharedBytes(tile, grouping, p.transposed)
                           : sharedBytes(tile, grouping, p.transposed, arch);
   const int slot = (plan.tile * 5 + static_cast<int>(grouping) + (bulk ? 3 : 0)) * 4 +
                    (p.transposed ? 2 : 0) + (p.xType == DataType::Float16);
@@ -191,8 +208,7 @@ cudaError_t launchFused(const FusedProblem& p, const FusedPlan& plan, int arch,
   config.hStream = stream;
   config.attrs = &cluster;
   config.numAttrs = arguments.paired ? 1 : 0;
-  static const auto launch =
-      driverFunction<PFN_cuLaunchKernelEx_v11060>("cuLaunchKernelEx", 11060);
+  static const auto launch = driverFunction<PFN_cuLaunchKernelEx_v11060>("cuLaunchKernelEx", 11060);
   if (!launch) return cudaErrorNotSupported;
   // The driver's numbers mean the same here.
   return static_cast<cudaError_t>(

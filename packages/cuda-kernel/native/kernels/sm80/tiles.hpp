@@ -112,47 +112,6 @@ constexpr int sharedBytes(const TileShape& t, Grouping g, bool transposed, int a
   return pipeline > collectBytes(t) ? pipeline : collectBytes(t);
 }
 
-// ---- sm_90: copies in bulk (bulk.cuh)
-
-// Which tiles, and where: those whose loops are bound by the tensor cores, from whose time every
-// thread's own copies take; parameters that lie in a stage.
-constexpr bool hasBulkKernel(const TileShape& t, Grouping g) {
-  return t.tokens >= 128 && g != Grouping::Element;
-}
-constexpr bool runsInBulk(const TileShape& t, Grouping g, int arch) {
-  return arch == 900 && hasBulkKernel(t, g);
-}
-// Whether the CTAs that split a tile are a pair, and exchange sums through their cluster (pair.cuh).
-constexpr bool pairs(const TileShape& t, Grouping g, int splits, int arch) {
-  return splits == 2 && t.broad && runsInBulk(t, g, arch);
-}
-// A stage there: activations in one ring, which the copy engine's swizzle wants aligned; weights
-// and parameters in another.
-constexpr int kBulkAlignment = 1024;
-constexpr int bulkWeightBytes(const TileShape& t, Grouping g, bool transposed) {
-  const StageBytes bytes(t, g, transposed);
-  return roundUp(bytes.weights + bytes.params, 128);
-}
-constexpr int bulkStageBytes(const TileShape& t, Grouping g, bool transposed) {
-  return StageBytes(t, g, transposed).x + bulkWeightBytes(t, g, transposed);
-}
-constexpr int kBulkBarrierBytes = 256;
-constexpr int kBulkReservedPerCta =
-    kReservedPerCta + kBulkAlignment;  // what static shared memory there is takes as much
-constexpr int bulkStageCount(const TileShape& t, Grouping g, bool transposed, int arch) {
-  const int budget = sharedBytesPerSm(arch) / t.ctasPerSm - kBulkReservedPerCta -
-                     broadFragmentBytes(t) - kBulkBarrierBytes;
-  const int fit = budget / (t.groups * bulkStageBytes(t, g, transposed));
-  return fit < t.maxStages ? fit : t.maxStages;
-}
-constexpr int bulkSharedBytes(const TileShape& t, Grouping g, bool transposed, int arch) {
-  const int pipeline =
-      bulkStageCount(t, g, transposed, arch) * t.groups * bulkStageBytes(t, g, transposed) +
-      broadFragmentBytes(t) + kBulkBarrierBytes;
-  const int collected = collectBytes(t) + kBulkBarrierBytes;
-  return pipeline > collected ? pipeline : collected;
-}
-
 // How many groups can collect side by side; otherwise they add one after the other.
 constexpr bool collectAtOnce(const TileShape& t, Grouping g, bool transposed, int arch) {
   return t.groups * collectBytes(t) <= sharedBytes(t, g, transposed, arch);

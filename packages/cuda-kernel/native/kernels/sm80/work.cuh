@@ -1,4 +1,5 @@
-// Which output tile and which part of the reduction a CTA has, and which part of the tile a warp has.
+// Which output tile and which part of the reduction a CTA has, and which part of the tile a warp
+// has.
 #pragma once
 #include "../common/ptx.cuh"
 #include "arguments.hpp"

@@ -1,5 +1,5 @@
-// The instructions of sm_90 and sm_90a that only the Hopper kernels use, each as a function: wgmma's
-// control, stmatrix, flags.
+// The instructions of sm_90 and sm_90a that only the Hopper kernels use, each as a function:
+// wgmma's control, stmatrix, flags.
 #pragma once
 #include "../common/ptx_sm90.cuh"
 

@@ -2,8 +2,8 @@
 // memory. Each finishes half of the tokens; a warp whose tokens the other finishes sends all it has
 // to the warp of the same place there.
 #pragma once
-#include "bulk.cuh"
-#include "finish.cuh"
+#include "../../common/ptx_sm90.cuh"
+#include "../finish.cuh"
 
 namespace w4a16::sm80 {
 
@@ -21,13 +21,12 @@ struct Pair {
   static_assert(kArriving % 128 == 0, "aligned");
 
   // Every thread of both CTAs calls it; `received` expects kBytes.
-  __device__ __forceinline__ static void finish(const FusedArguments& args,
-                                                Work<TileIndex> work, float* shared,
-                                                float (&sum)[kRows][kCols][4],
+  __device__ __forceinline__ static void finish(const FusedArguments& args, Work<TileIndex> work,
+                                                float* shared, float (&sum)[kRows][kCols][4],
                                                 const WarpPlace<TileIndex>& place,
                                                 uint32_t received) {
-    const uint32_t at = ptx::sharedAddress(shared) + kArriving +
-                        place.warp % kWarps * kWarpBytes + place.lane * 16;
+    const uint32_t at =
+        ptx::sharedAddress(shared) + kArriving + place.warp % kWarps * kWarpBytes + place.lane * 16;
     // Neither multiplies any more: the pipelines' memory is free, here and there.
     ptx::clusterArrive();
     ptx::clusterWait();
