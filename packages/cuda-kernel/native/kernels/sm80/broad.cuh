@@ -89,7 +89,7 @@ class BroadTile {
                                        uint32_t buffer, uint32_t other, Pipeline& pipeline) {
     // A register every so many matrix instructions, done by the end of the third slab.
     constexpr int kEvery = (kSlabs - 1) * kPerSlab / (kShare * 4 + 1);
-    constexpr int kPieces = Pipeline::kPieces, kCopyEvery = kPerSlab / (kPieces > 0 ? kPieces : 1);
+    constexpr int kPieces = Pipeline::kPieces, kCopyEvery = kPerSlab / kPieces;
     static_assert(kEvery > 0 && kCopyEvery > 0,
                   "enough matrix instructions to put the rest between");
     uint32_t q[kShare], v[4];

@@ -15,11 +15,11 @@ const void* bulkEntry() {
 
 }  // namespace w4a16::sm80
 
-#define W4A16_BULK(T, transposed, tile)            \
+#define W4A16_BULK(T, transposed, tile)                \
   {bulkEntry<T, tile, Grouping::Coarse, transposed>(), \
    bulkEntry<T, tile, Grouping::Fine, transposed>()}
 
-#define W4A16_BULK_TABLE(name, T, transposed)                                 \
+#define W4A16_BULK_TABLE(name, T, transposed)                                   \
   BulkTable name = {W4A16_BULK(T, transposed, 0), W4A16_BULK(T, transposed, 1), \
                     W4A16_BULK(T, transposed, 2), W4A16_BULK(T, transposed, 3), \
                     W4A16_BULK(T, transposed, 4), W4A16_BULK(T, transposed, 5), \

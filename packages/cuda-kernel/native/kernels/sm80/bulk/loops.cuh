@@ -9,19 +9,30 @@ namespace w4a16::sm80 {
 // A broad tile's loop. Everyone waits for a stage himself; the barrier of a step is for the
 // fragments that the others make, and says that the stage may be filled again.
 template <typename T, int TileIndex, Grouping G, bool Transposed>
-class BroadBulkPipeline {
- public:
+struct BroadBulkPipeline {
   using Ring = BulkRing<TileIndex, G, Transposed>;
   using Loader = BulkLoader<TileIndex, G, Transposed>;
   static constexpr int kStages = Ring::kStages;
-  static constexpr int kPieces = 0;
+  static constexpr int kPieces = 1;
 
   const Ring& ring;
   const Loader& loader;
   int begin, chunks, warp;
+  int i = 0, slot = 0;  // the stage at hand
+  uint32_t phase = 0;   // of the slot two further
 
   __device__ __forceinline__ void turn() const { __syncthreads(); }
-  __device__ __forceinline__ void copy(int) const {}
+  // At the end of the step, since right behind the barrier the tensor cores would wait for it: up
+  // to 6% on an H100. The warps take turns in filling stages.
+  __device__ __forceinline__ void copy(int) {
+    if (i + kStages < chunks && warp == i % kTiles[TileIndex].groupWarps()) {
+      if (ptx::elected()) loader.load(ring, slot, begin + i + kStages);
+      __syncwarp();
+    }
+    const int ahead = slot + 2 >= kStages ? slot + 2 - kStages : slot + 2;
+    if (i + 2 < chunks) ptx::barrierWait(ring.full(ahead), phase);
+    if (ahead == kStages - 1) phase ^= 1;
+  }
 
   __device__ __forceinline__ void reduce(BroadTile<T, TileIndex, G, Transposed>& warpTile) {
     static_assert(kStages >= 3, "the next stage is dequantized ahead");
@@ -37,38 +48,24 @@ class BroadBulkPipeline {
     if (chunks > 1) ptx::barrierWait(ring.full(1), 0);
     __syncthreads();
     warpTile.loadOperands(0, 0, ring.x(0), buffer);
-    int slot = 0;
-    uint32_t phase = 0;  // of the slot two further
 #pragma unroll 1
-    for (int i = 0; i < chunks; i++) {
-      const int next = after(slot), ahead = after(next);
+    for (i = 0; i < chunks; i++) {
+      const int next = slot + 1 == kStages ? 0 : slot + 1;
       // Past the last stage, `next` and `other` are stages and fragments of before, which nobody
       // uses.
       warpTile.step(ring.x(slot), ring.x(next), ring.weights(next), buffer, other, *this);
-      // Here, and not right behind the barrier, where the tensor cores would wait for it: up to
-      // 6% on an H100. The warps take turns.
-      if (i + kStages < chunks && warp == i % kTiles[TileIndex].groupWarps()) {
-        if (ptx::elected()) loader.load(ring, slot, begin + i + kStages);
-        __syncwarp();
-      }
-      if (i + 2 < chunks) ptx::barrierWait(ring.full(ahead), phase);
-      if (ahead == kStages - 1) phase ^= 1;
       slot = next;
       const uint32_t swapped = buffer;
       buffer = other, other = swapped;
     }
-  }
-
- private:
-  __device__ __forceinline__ static int after(int slot) {
-    return slot + 1 == kStages ? 0 : slot + 1;
   }
 };
 
 // The other tiles' loop, of one group of warps.
 template <typename T, int TileIndex, Grouping G, bool Transposed>
 __device__ __forceinline__ void reduceGroupInBulk(
-    WarpTile<T, TileIndex, G, Transposed, true>& warpTile, const BulkRing<TileIndex, G, Transposed>& ring,
+    WarpTile<T, TileIndex, G, Transposed, true>& warpTile,
+    const BulkRing<TileIndex, G, Transposed>& ring,
     const BulkLoader<TileIndex, G, Transposed>& loader, const FusedArguments& args,
     int firstFeature, int begin, int end, int group, int warp) {
   using Ring = BulkRing<TileIndex, G, Transposed>;
