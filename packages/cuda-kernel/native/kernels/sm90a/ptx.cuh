@@ -19,10 +19,6 @@ W4A16_DEVICE void barrierInitFence() {
 W4A16_DEVICE void barrierArrive(uint32_t barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
-W4A16_DEVICE void barrierArrive(uint32_t barrier, uint32_t count) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(count)
-               : "memory");
-}
 W4A16_DEVICE void barrierExpect(uint32_t barrier, uint32_t bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
                : "memory");
@@ -72,9 +68,11 @@ W4A16_DEVICE void tensorStore(const CUtensorMap* map, uint32_t src, int c0, int 
 W4A16_DEVICE void storeCommit() {
   asm volatile("cp.async.bulk.commit_group;" ::: "memory");
 }
-// Waits until this thread's stores have read their shared memory.
+// Waits until at most `Pending` of this thread's groups of stores have yet to read their shared
+// memory.
+template <int Pending>
 W4A16_DEVICE void storeWaitRead() {
-  asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
+  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(Pending) : "memory");
 }
 // Orders this thread's writes to shared memory before the copy engine's reads.
 W4A16_DEVICE void storeFence() {

@@ -26,6 +26,12 @@ struct Shape {
   // One wgmma takes up to 256 tokens; beyond that, two take half each, with the same fragment.
   W4A16_HOST_DEVICE constexpr int spans() const { return tokens > 256 ? 2 : 1; }
   W4A16_HOST_DEVICE constexpr int spanTokens() const { return tokens / spans(); }
+  // Whole: tokens in a staging buffer (the last may be half full), and in one store of the copy
+  // engine.
+  W4A16_HOST_DEVICE constexpr int stagedTokens() const { return tokens % 64 == 0 ? 64 : 32; }
+  W4A16_HOST_DEVICE constexpr int boxTokens() const {
+    return tokens % stagedTokens() == 0 ? stagedTokens() : tokens % 16 == 0 ? 16 : 8;
+  }
   W4A16_HOST_DEVICE constexpr int features() const { return 64 * rows; }
   W4A16_HOST_DEVICE constexpr int warpgroups() const { return rows * groups; }
   W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
@@ -34,10 +40,9 @@ struct Shape {
   W4A16_HOST_DEVICE constexpr bool batchedFor(bool transposed) const {
     return batched && !(transposed && wide());
   }
-  // Whole: by so many stages the second row starts after the first, so that one multiplies while
-  // the other dequantizes, or stores. Below, one stage is too small a part of what the tensor cores
-  // have queued.
-  W4A16_HOST_DEVICE constexpr int lag() const { return tokens >= 240 ? 1 : 0; }
+  // Whole: the second row starts a stage after the first, so that one multiplies while the other
+  // dequantizes. Below, one stage is too small a part of what the tensor cores have queued.
+  W4A16_HOST_DEVICE constexpr bool staggered() const { return tokens >= 240; }
   // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of
   // its own.
   W4A16_HOST_DEVICE constexpr bool wide() const { return tokens > 128; }
@@ -114,9 +119,10 @@ struct SharedLayout {
     barriersAt = extraAt + extraBytes(s);
     total = barriersAt + kBarrierBytes + kAlignment;
   }
-  // Pair: the partial sums that arrive.
+  // Whole: two staging buffers a warpgroup. Pair: the partial sums that arrive.
   static constexpr int extraBytes(const Shape& s) {
-    return s.family == Family::Whole ? 0 : s.rows * (s.tokens / 16) * (2 * s.groups - 1) * 2048;
+    return s.family == Family::Whole ? s.rows * 2 * s.stagedTokens() * 128
+                                     : s.rows * (s.tokens / 16) * (2 * s.groups - 1) * 2048;
   }
   // The runtime keeps 1 KB of each CTA's for itself, out of 228 KB.
   static constexpr int kLimit = 228 * 1024, kReserved = 1024, kAlignment = 1024,

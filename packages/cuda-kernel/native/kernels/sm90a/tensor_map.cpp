@@ -60,7 +60,7 @@ cudaError_t mapOutput(const FusedProblem& p, const Shape& shape, CUtensorMap* ma
   const cuuint64_t extents[2] = {features, static_cast<cuuint64_t>(p.M)};
   const cuuint64_t strides[1] = {p.M == 1 ? roundUp<cuuint64_t>(features * 2, 16)
                                           : p.outStride * 2};
-  const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(shape.spanTokens())};
+  const cuuint32_t box[2] = {64, static_cast<cuuint32_t>(shape.boxTokens())};
   const cuuint32_t steps[2] = {1, 1};
   const CUresult result =
       encode(map,

@@ -75,54 +75,67 @@ struct Partials {
   }
 };
 
-// A warpgroup's 64 features × all tokens of the tile, through `staging`, whose 128 bytes a token the
-// copy engine stores; it ends at the edges.
+// A warpgroup's 64 features × all tokens of the tile, through two staging buffers: the copy engine
+// stores one, and ends at the edges, while the other is filled, and the last while the next tile is
+// multiplied.
 template <typename T, int ShapeIndex>
 W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint32_t staging,
                             const float* sum, int firstToken, int firstFeature, int warpgroup,
                             int thread) {
   constexpr Shape kShape = kShapes[ShapeIndex];
-  constexpr int kTokens = kShape.tokens;
+  constexpr int kTokens = kShape.tokens, kStaged = kShape.stagedTokens(),
+                kBuffers = ceilDiv(kTokens, kStaged);
   const int warp = thread >> 5, lane = thread & 31;
-  if (!args.outVector) {  // 16-bit or float32 values, by half a tile: as float32 it is twice as large
-    constexpr int kStaged = kShape.chunks > 1 ? kTokens : kTokens / 16 * 8;
+  if (!args.outVector) {  // both buffers as one: 16-bit or float32 values
     const int feature = warp * 16 + lane / 4;
 #pragma unroll
-    for (int c = 0; c < kTokens; c += kStaged) {
-      const int rows = min(kStaged, kTokens - c);
+    for (int c = 0; c < kBuffers; c++) {
+      ptx::namedBarrier(1 + warpgroup, 128);
 #pragma unroll
       for (int i = 0; i < kStaged / 2; i++)
-        if (i < rows / 2)
+        if (c * (kStaged / 2) + i < kTokens / 2)
           stageElement(staging, i / 4 * 8 + lane % 4 * 2 + (i & 1), feature + (i >> 1 & 1) * 8,
-                       sum[c / 2 + i]);
+                       sum[c * (kStaged / 2) + i]);
       ptx::namedBarrier(1 + warpgroup, 128);
       storeStaged<T>(
-          args, staging, rows, [&](int row) { return firstToken + c + row; }, firstFeature, thread);
-      ptx::namedBarrier(1 + warpgroup, 128);
+          args, staging, min(kStaged, kTokens - c * kStaged),
+          [&](int row) { return firstToken + c * kStaged + row; }, firstFeature, thread);
     }
-    ptx::storeFence();
+    ptx::namedBarrier(1 + warpgroup, 128);
     return;
   }
-  const uint32_t to =
-      staging + stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
+  const uint32_t to = stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
 #pragma unroll
-  for (int t = 0; t < kTokens; t += 16) {
-    const float* v = sum + t / 2;
-    if (t + 8 == kTokens)
-      ptx::storeMatrix2Transposed(to + t * 128, roundPair<T>(v[0], v[1]),
-                                  roundPair<T>(v[2], v[3]));
-    else
-      ptx::storeMatrix4Transposed(to + t * 128, roundPair<T>(v[0], v[1]), roundPair<T>(v[2], v[3]),
-                                  roundPair<T>(v[4], v[5]), roundPair<T>(v[6], v[7]));
-  }
-  ptx::storeFence();
-  ptx::namedBarrier(1 + warpgroup, 128);
-  if (thread == 0) {
+  for (int c = 0; c < kBuffers; c++) {
+    const uint32_t buffer = staging + (c & 1) * (kStaged * 128);
+    constexpr int kLast = kTokens - (kBuffers - 1) * kStaged;
+    const int count = c + 1 < kBuffers ? kStaged : kLast;
+    if (thread == 0) ptx::storeWaitRead<1>();
+    ptx::namedBarrier(1 + warpgroup, 128);
 #pragma unroll
-    for (int t = 0; t < kTokens; t += kShape.spanTokens())
-      ptx::tensorStore(out, staging + t * 128, firstFeature, firstToken + t);
-    ptx::storeCommit();
+    for (int j = 0; j < kStaged / 16; j++) {
+      if (j * 16 >= count) break;
+      const float* v = sum + c * (kStaged / 2) + j * 8;
+      if (j * 16 + 8 == count)
+        ptx::storeMatrix2Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]),
+                                    roundPair<T>(v[2], v[3]));
+      else
+        ptx::storeMatrix4Transposed(buffer + to + j * 2048, roundPair<T>(v[0], v[1]),
+                                    roundPair<T>(v[2], v[3]), roundPair<T>(v[4], v[5]),
+                                    roundPair<T>(v[6], v[7]));
+    }
+    ptx::storeFence();
+    ptx::namedBarrier(1 + warpgroup, 128);
+    if (thread == 0) {
+#pragma unroll
+      for (int t = 0; t < kStaged; t += kShape.boxTokens())
+        if (t < count)
+          ptx::tensorStore(out, buffer + t * 128, firstFeature, firstToken + c * kStaged + t);
+      ptx::storeCommit();
+    }
   }
+  // An odd number of buffers: the next tile starts with the one in use.
+  if (kBuffers % 2 != 0 && thread == 0) ptx::storeWaitRead<0>();
 }
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
@@ -134,8 +147,8 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
   static_assert(kShape.groups == 1 && kShape.rows == 2,
-                "one group takes every stage; two rows, one behind the other");
-  enum { kLoaderBarrier = 13, kLagBarrier = 14, kStartBarrier = 15 };
+                "one group takes every stage, two rows stagger");
+  enum { kLoaderBarrier = 13, kStaggerBarrier = 14, kStartBarrier = 15 };
   extern __shared__ uint8_t shared[];
   const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) &
                                       ~(SharedLayout::kAlignment - 1u)))};
@@ -151,29 +164,19 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
     using M = Multiplier<T, ShapeIndex, Units, Transposed>;
     M multiplier(ring, args, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
-    if (kShape.lag() > 0 && warpgroup == 1) ptx::namedBarrier(kLagBarrier, kConsumers);
-    bool leads = kShape.lag() > 0 && warpgroup == 0;
+    if (kShape.staggered() && warpgroup == 1) ptx::namedBarrier(kStaggerBarrier, kConsumers);
+    bool first = kShape.staggered() && warpgroup == 0;
     RingPosition<kStages> at;
-    int staged = -1, due = 0;  // the slot that the last tile is stored from; stages until it is released
-    const auto settle = [&] {
-      if (leads) ptx::namedArrive(kLagBarrier, kConsumers), leads = false;
-      if (thread == 0 && staged >= 0) {
-        ptx::storeWaitRead();
-        ptx::barrierArrive(ring.empty(staged), 4);
-      }
-      due = 0;
-    };
     const auto multiplyNext = [&](auto turn) {
       ptx::barrierWait(ring.full(at.slot), at.phase);
       multiplier.template stage<decltype(turn)::value>(at.slot);
       at.advance();
-      if (--due == 0) settle();
+      if (first) ptx::namedArrive(kStaggerBarrier, kConsumers), first = false;
     };
     for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
       const Piece piece(args.schedule, blockIdx.x, turn);
       multiplier.clear();
       int stages = piece.end - piece.begin;
-      due = kShape.lag() > 1 ? kShape.lag() : 1;
       if constexpr (M::kTurns) {
         for (; stages > 1; stages -= 2)
           multiplyNext(std::integral_constant<int, 0>{}),
@@ -183,7 +186,6 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
         for (; stages > 0; stages--) multiplyNext(std::integral_constant<int, 0>{});
       }
       multiplier.finish();
-      if (kShape.lag() > 1 && due > 0) settle();
       if (piece.part > 0) {
         partials.leave(multiplier.sum);
         break;
@@ -196,18 +198,11 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
       const int firstFeature = (across * kShape.rows + warpgroup) * 64;
       scaleAndBias(args, multiplier.sum, firstFeature + (thread >> 5) * 16 + lane / 4);
-#pragma unroll
-      for (int row = 0; row < kShape.rows; row++, at.advance()) {
-        ptx::barrierWait(ring.full(at.slot), at.phase);
-        if (row == warpgroup)
-          staged = at.slot;
-        else
-          ring.release(at.slot, lane);
-      }
-      storeTile<T, ShapeIndex>(args, &out, ring.x(staged), multiplier.sum, firstToken,
-                               firstFeature, warpgroup, thread);
+      storeTile<T, ShapeIndex>(args, &out,
+                               ring.extra() + warpgroup * (2 * kShape.stagedTokens() * 128),
+                               multiplier.sum, firstToken, firstFeature, warpgroup, thread);
     }
-    if (thread == 0) ptx::storeWaitRead();  // shared memory must outlive the stores
+    if (thread == 0) ptx::storeWaitRead<0>();  // shared memory must outlive the stores
   } else {
     if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
     using L = Loaders<ShapeIndex, Units, Transposed>;
@@ -238,13 +233,6 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
             ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
             loader.load(at.slot, stage);
             at.advance();
-          }
-          if (piece.part > 0) break;
-          // A slot for each row, which stores from there.
-#pragma unroll
-          for (int row = 0; row < kShape.rows; row++, at.advance()) {
-            ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
-            if (decltype(r)::value == 0) ptx::barrierArrive(ring.full(at.slot));
           }
         }
       });
