@@ -65,8 +65,9 @@ class Multiplier {
   static constexpr bool kTurns = kBatched && kShape.chunks == 1;
 
   // Multiplies the stage in `slot`, and releases the slot whose last wgmma is then known to be
-  // done. `Turn`: 0 for every stage, or if kTurns 0 and 1 in turn.
-  template <int Turn>
+  // done. `Turn`: 0 for every stage, or if kTurns 0 and 1 in turn. `Tokens`: the first so many of
+  // the tile.
+  template <int Turn, int Tokens = kShape.tokens>
   __device__ __forceinline__ void stage(int slot) {
     uint32_t quads[2][kSlabs];
     loadQuads(quads[0], slot, 0);
@@ -89,7 +90,7 @@ class Multiplier {
         for (int s = 0; s < kSlabs; s++) dequantize(a_[set * kSlabs + s], words[s], s);
         ptx::wgmmaFence();
 #pragma unroll
-        for (int s = 0; s < kSlabs; s++) multiplyAdd(a_[set * kSlabs + s], b + s * 2);
+        for (int s = 0; s < kSlabs; s++) multiplyAdd<Tokens>(a_[set * kSlabs + s], b + s * 2);
         ptx::wgmmaCommit();
       } else {
 #pragma unroll
@@ -99,7 +100,7 @@ class Multiplier {
                        : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
           dequantize(a_[s], words[s], s);
           ptx::wgmmaFence();
-          multiplyAdd(a_[s], b + s * 2);
+          multiplyAdd<Tokens>(a_[s], b + s * 2);
           ptx::wgmmaCommit();
           if (kOneAhead && s + 1 < kSlabs) loadParam(slot, c, s + 1);
           if (c == 0 && s == kSlabs - 1 && last_ >= 0) ring_.release(last_, lane_);
@@ -116,13 +117,15 @@ class Multiplier {
     for (int i = 0; i < kSums; i++) asm volatile("" : "+f"(sum[i])::"memory");
     if (kTurns && older_ >= 0) ring_.release(older_, lane_);
     if (last_ >= 0) ring_.release(last_, lane_);
+    last_ = older_ = -1;
   }
 
  private:
+  template <int Tokens>
   __device__ __forceinline__ void multiplyAdd(const uint32_t (&a)[4], uint32_t b) {
-    constexpr int kSpan = kShape.spanTokens();
+    constexpr int kSpan = Tokens < kShape.tokens ? Tokens : kShape.spanTokens();
 #pragma unroll
-    for (int i = 0; i < kShape.spans(); i++)
+    for (int i = 0; i < Tokens / kSpan; i++)
       ptx::Wgmma<T, kSpan>::multiplyAdd(sum + i * (kSpan / 2), a,
                                         ptx::swizzledOperand(b + i * (kSpan * 128 / 16)));
   }
