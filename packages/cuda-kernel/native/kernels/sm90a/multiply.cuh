@@ -22,11 +22,10 @@ class Multiplier {
   static constexpr bool kBatched = kShape.batchedFor(Transposed);
   static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
   // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs. All at once
-  // they keep shared memory from the tensor cores, which read activations half of the time: so one
-  // slab's at a time, but with 192 and 256 tokens, where the other was faster.
-  static constexpr bool kOneAhead = Transposed && !kBatched && kShape.family == Family::Whole &&
-                                    (kShape.tokens % 64 != 0 || kShape.spans() == 2);
-  static constexpr int kParamSets = !Transposed ? Units : kOneAhead ? 2 : kSlabs;
+  // they keep shared memory from the tensor cores, which read activations half of the time: above
+  // 128 tokens they are loaded two slabs ahead of their use.
+  static constexpr bool kTwoAhead = Transposed && !kBatched && kShape.wide();
+  static constexpr int kParamSets = !Transposed ? Units : kTwoAhead ? 2 : kSlabs;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
   static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0,
                 "two chunks take turns with the fragments");
@@ -74,10 +73,7 @@ class Multiplier {
 #pragma unroll
     for (int c = 0; c < kShape.chunks; c++) {
       if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
-      if constexpr (kOneAhead)
-        loadParam(slot, c, 0);
-      else
-        loadParams(slot, c);
+      loadParams(slot, c);
       const uint32_t b = operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_;
       uint32_t (&words)[kSlabs] = quads[c & 1];
       if constexpr (kBatched) {
@@ -102,7 +98,7 @@ class Multiplier {
           ptx::wgmmaFence();
           multiplyAdd<Tokens>(a_[s], b + s * 2);
           ptx::wgmmaCommit();
-          if (kOneAhead && s + 1 < kSlabs) loadParam(slot, c, s + 1);
+          if (kTwoAhead && s + 2 < kSlabs) loadParam(slot, c, s + 2);
           if (c == 0 && s == kSlabs - 1 && last_ >= 0) ring_.release(last_, lane_);
         }
       }
