@@ -37,7 +37,8 @@ struct Partials {
     return Transposed ? tile + ptx::held(mine) : tile + mine;
   }
   __device__ __forceinline__ uint32_t* flag(int cta) const {
-    return args.counters + cta * kShape.rows + warpgroup;
+    const int mine = cta * kShape.rows + warpgroup;
+    return Transposed ? args.counters + ptx::held(mine) : args.counters + mine;  // as in slot()
   }
 
   __device__ __forceinline__ void leave(const float* sum) const {
