@@ -1,10 +1,17 @@
 // Times the Hopper kernels beside dense cuBLAS.
 #pragma once
+#include <ctime>
+
 #include "harness/dense.hpp"
 #include "harness/problem.cuh"
 #include "harness/timing.cuh"
 #include "heuristics/sm90a.hpp"
 #include "kernels/sm90a/launch.hpp"
+
+// The sources that were measured: the build says (CMakeLists.txt).
+#ifndef W4A16_COMMIT
+#define W4A16_COMMIT "unknown"
+#endif
 
 namespace harness::hopper {
 
@@ -30,12 +37,17 @@ class Bench {
     CUDA_CHECK(cudaDriverGetVersion(&driver));
     sms_ = device.multiProcessorCount;
     CUDA_CHECK(cudaMemset(counters_.get(), 0, counters_.bytes()));
+    char date[sizeof "2000-01-01"] = "";
+    const std::time_t now = std::time(nullptr);
+    std::strftime(date, sizeof date, "%Y-%m-%d", std::gmtime(&now));
     if (file_)
-      std::fprintf(file_,
-                   "{\"device\": \"%s\", \"driver\": %d, \"method\": \"graph replay, candidates "
-                   "interleaved, 256 MB written or read before each run, median of %d, "
-                   "microseconds\", \"results\": [",
-                   device.name, driver, repeats);
+      std::fprintf(
+          file_,
+          "{\"device\": \"%s\", \"driver\": %d, \"date\": \"%s\", \"commit\": \"" W4A16_COMMIT
+          "\", \"method\": \"graph replay, candidates "
+          "interleaved, 256 MB written or read before each run, median of %d, "
+          "microseconds\", \"results\": [",
+          device.name, driver, date, repeats);
   }
   ~Bench() {
     if (!file_) return;

@@ -1,8 +1,8 @@
 // From the Hopper harness's raw output to results/ and docs/hopper.md.
 //
-//   node scripts/hopper-report.mjs                      tables and plot again, from results/
-//   node scripts/hopper-report.mjs FOLDER COMMIT DATE   first takes over FOLDER/bench.json, shapes.json and sweep.json
-//                                                       (`hopper bench`, `shapes`, `sweep`), as many as are there
+//   node scripts/hopper-report.mjs          tables and plot again, from results/
+//   node scripts/hopper-report.mjs FOLDER   first takes over FOLDER/bench.json, shapes.json and sweep.json
+//                                           (`hopper bench`, `shapes`, `sweep`), as many as are there
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./build.mjs";
@@ -27,7 +27,7 @@ const GOALS = {
 };
 const EVERY_M_LIMIT = 1.05;
 
-const [folder, commit, date] = process.argv.slice(2);
+const [folder] = process.argv.slice(2);
 if (folder) for (const name of ["bench", "shapes", "sweep"]) takeOver(name);
 
 const bench = results("bench");
@@ -42,7 +42,7 @@ writeFileSync(join(root, "results", "hopper-sweep.svg"), sweepPlot(sweep.results
 function takeOver(name) {
   const from = join(folder, `${name}.json`);
   if (!existsSync(from)) return;
-  const { device, driver, method, results } = JSON.parse(readFileSync(from, "utf8"));
+  const { device, driver, date, commit, method, results } = JSON.parse(readFileSync(from, "utf8"));
   const kept = name === "sweep" ? pairs(results).map(sweepEntry) : results;
   const note = name === "sweep" ? `${method}; L2 written; N = K = 4096, G = 128, bfloat16` : method;
   const lines = kept.map((entry) => JSON.stringify(entry)).join(",\n");

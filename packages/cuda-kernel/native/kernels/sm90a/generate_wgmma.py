@@ -2,7 +2,7 @@
 """Writes wgmma.cuh: one wrapper per token width and 16-bit type. An asm statement's operands cannot be made by a template."""
 import pathlib
 
-WIDTHS = (16, 32, 64, 96, 128, 136, 144, 152, 160, 168, 176, 192, 200, 208, 224, 240, 256)
+WIDTHS = (16, 32, 64, 96, 128, 136, 144, 152, 160, 168, 176, 184, 192, 200, 208, 224, 240, 256)
 TYPES = (("__half", "f16"), ("__nv_bfloat16", "bf16"))
 
 lines = [

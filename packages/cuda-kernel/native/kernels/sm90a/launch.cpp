@@ -169,8 +169,9 @@ cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspac
                         uint32_t* counters, cudaStream_t stream) {
   if (p.M == 0) return cudaSuccess;
   if (unsupported(p)) return cudaErrorInvalidValue;
-  const Shape& shape = kShapes[plan.shape];
-  const SharedLayout shared(shape, paramUnits(p.groupSize, p.K));
+  const int units = paramUnits(p.groupSize, p.K);
+  const Shape shape = kShapes[plan.shape].forUnits(units);
+  const SharedLayout shared(shape, units);
   const void* kernel = findKernel(p, plan.shape);
   if (const cudaError_t error = allowShared(p, plan.shape, kernel, shared.total)) return error;
   CUtensorMap x;

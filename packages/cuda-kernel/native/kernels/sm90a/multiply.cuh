@@ -22,11 +22,10 @@ class Multiplier {
   static constexpr bool kBatched = kShape.batchedFor(Transposed);
   static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
   // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs. All at once
-  // they keep shared memory from the tensor cores, which read activations half of the time: so one
-  // slab's at a time, but with 192 and 256 tokens, where the other was faster.
-  static constexpr bool kOneAhead = Transposed && !kBatched && kShape.family == Family::Whole &&
-                                    (kShape.tokens % 64 != 0 || kShape.spans() == 2);
-  static constexpr int kParamSets = !Transposed ? Units : kOneAhead ? 2 : kSlabs;
+  // they keep shared memory from the tensor cores, which read activations half of the time: above
+  // 128 tokens they are loaded two slabs ahead of their use.
+  static constexpr bool kTwoAhead = Transposed && !kBatched && kShape.wide();
+  static constexpr int kParamSets = !Transposed ? Units : kTwoAhead ? 2 : kSlabs;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
   static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0,
                 "two chunks take turns with the fragments");
@@ -65,18 +64,16 @@ class Multiplier {
   static constexpr bool kTurns = kBatched && kShape.chunks == 1;
 
   // Multiplies the stage in `slot`, and releases the slot whose last wgmma is then known to be
-  // done. `Turn`: 0 for every stage, or if kTurns 0 and 1 in turn.
-  template <int Turn>
+  // done. `Turn`: 0 for every stage, or if kTurns 0 and 1 in turn. `Tokens`: the first so many of
+  // the tile.
+  template <int Turn, int Tokens = kShape.tokens>
   __device__ __forceinline__ void stage(int slot) {
     uint32_t quads[2][kSlabs];
     loadQuads(quads[0], slot, 0);
 #pragma unroll
     for (int c = 0; c < kShape.chunks; c++) {
       if (c + 1 < kShape.chunks) loadQuads(quads[(c + 1) & 1], slot, c + 1);
-      if constexpr (kOneAhead)
-        loadParam(slot, c, 0);
-      else
-        loadParams(slot, c);
+      loadParams(slot, c);
       const uint32_t b = operandAt_ + slot * (R::kLayout.x / 16) + c * chunkPitch_;
       uint32_t (&words)[kSlabs] = quads[c & 1];
       if constexpr (kBatched) {
@@ -89,7 +86,7 @@ class Multiplier {
         for (int s = 0; s < kSlabs; s++) dequantize(a_[set * kSlabs + s], words[s], s);
         ptx::wgmmaFence();
 #pragma unroll
-        for (int s = 0; s < kSlabs; s++) multiplyAdd(a_[set * kSlabs + s], b + s * 2);
+        for (int s = 0; s < kSlabs; s++) multiplyAdd<Tokens>(a_[set * kSlabs + s], b + s * 2);
         ptx::wgmmaCommit();
       } else {
 #pragma unroll
@@ -99,9 +96,9 @@ class Multiplier {
                        : "+r"(words[s])::"memory");  // and the dequantization stays behind the wait
           dequantize(a_[s], words[s], s);
           ptx::wgmmaFence();
-          multiplyAdd(a_[s], b + s * 2);
+          multiplyAdd<Tokens>(a_[s], b + s * 2);
           ptx::wgmmaCommit();
-          if (kOneAhead && s + 1 < kSlabs) loadParam(slot, c, s + 1);
+          if (kTwoAhead && s + 2 < kSlabs) loadParam(slot, c, s + 2);
           if (c == 0 && s == kSlabs - 1 && last_ >= 0) ring_.release(last_, lane_);
         }
       }
@@ -116,13 +113,15 @@ class Multiplier {
     for (int i = 0; i < kSums; i++) asm volatile("" : "+f"(sum[i])::"memory");
     if (kTurns && older_ >= 0) ring_.release(older_, lane_);
     if (last_ >= 0) ring_.release(last_, lane_);
+    last_ = older_ = -1;
   }
 
  private:
+  template <int Tokens>
   __device__ __forceinline__ void multiplyAdd(const uint32_t (&a)[4], uint32_t b) {
-    constexpr int kSpan = kShape.spanTokens();
+    constexpr int kSpan = Tokens < kShape.tokens ? Tokens : kShape.spanTokens();
 #pragma unroll
-    for (int i = 0; i < kShape.spans(); i++)
+    for (int i = 0; i < Tokens / kSpan; i++)
       ptx::Wgmma<T, kSpan>::multiplyAdd(sum + i * (kSpan / 2), a,
                                         ptx::swizzledOperand(b + i * (kSpan * 128 / 16)));
   }

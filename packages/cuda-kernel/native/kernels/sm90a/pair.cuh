@@ -1,9 +1,9 @@
 // Family::Pair. The two CTAs of a cluster compute one output tile, each over half of the reduction;
 // inside a CTA, groups of warpgroups take the stages in turn. Then partial sums meet: CTA r of the
-// pair owns every second unit of 8 tokens (parity r), and everyone sends what
-// the others own through distributed shared memory. The owner adds in a fixed order.
-// One launch, no workspace, and two CTAs to a tile, since larger clusters do not fill the chip
-// (at most 120 of 132 SMs with clusters of 4).
+// pair owns every second unit of 8 tokens (parity r), or of the widest tiles one half of the
+// tokens, and everyone sends what the others own through distributed shared memory. The owner adds
+// in a fixed order. One launch, no workspace, and two CTAs to a tile, since larger clusters do not
+// fill the chip (at most 120 of 132 SMs with clusters of 4).
 #pragma once
 #include "multiply.cuh"
 #include "output.cuh"
@@ -28,6 +28,22 @@ struct Exchange {
     return ring.extra() + ((row * kOwned + unit) * kSources + source) * kPartBytes + thread * 16;
   }
 
+  // Of shapes that halve the tokens: the peer's half goes out in so many pieces, each between two
+  // stages of the own half.
+  static constexpr int kSendUnits = 4;
+  static constexpr int kSends = kShape.halves() ? kOwned / kSendUnits : 0;
+  static_assert(kOwned % kSendUnits == 0 || kSends == 0);
+
+  // Sends the sums at `sum`: units `first` and on of the peer's half.
+  __device__ __forceinline__ void sendUnits(const float* sum, int first) const {
+    const uint32_t peerBarrier = ptx::mapShared(ring.received(row), rank ^ 1),
+                   peer = ptx::mapShared(part(first, 0), rank ^ 1);
+#pragma unroll
+    for (int u = 0; u < kSendUnits; u++)
+      ptx::storeAsync(peer + u * kPartBytes, peerBarrier, sum[4 * u], sum[4 * u + 1],
+                      sum[4 * u + 2], sum[4 * u + 3]);
+  }
+
   // Sources 0 .. groups−1 are the peer's groups, the rest this CTA's groups from 1 on.
   __device__ __forceinline__ void send(const float* sum) const {
     constexpr int kStep = kSources * kPartBytes;
@@ -49,7 +65,8 @@ struct Exchange {
   // Group 0: this thread's four sums of owned unit u, complete. Own groups first, then the peer's.
   __device__ __forceinline__ void total(float (&t)[4], const float* sum, int u) const {
 #pragma unroll
-    for (int i = 0; i < 4; i++) t[i] = rank ? sum[8 * u + 4 + i] : sum[8 * u + i];
+    for (int i = 0; i < 4; i++)
+      t[i] = kShape.halves() ? sum[4 * u + i] : rank ? sum[8 * u + 4 + i] : sum[8 * u + i];
 #pragma unroll
     for (int i = 0; i < kSources; i++) {
       const float4 v = ptx::loadSharedFloat4(
@@ -70,7 +87,10 @@ struct Exchange {
       for (int i = 0; i < 4; i++) owned[4 * u + i] = t[i];
     }
     scaleAndBias(args, owned, feature);
-    const auto tokenOf = [&](int u) { return firstToken + (2 * u + rank) * 8; };
+    constexpr int kStep = kShape.halves() ? 8 : 16;  // tokens to the next unit
+    const auto tokenOf = [&](int u) {
+      return firstToken + rank * (kShape.halves() ? kShape.tokens / 2 : 8) + u * kStep;
+    };
     if (storesVectors(args, firstFeature)) {
       const uint32_t staging =
           ring.extra() + row * kRowBytes;  // over the partial sums, which this row has read
@@ -86,7 +106,7 @@ struct Exchange {
       int token = tokenOf(first) + thread / 8 % 8;
       T* out = static_cast<T*>(args.out) + token * args.outStride + firstFeature + piece * 8;
 #pragma unroll 4
-      for (int u = first; u < kOwned; u += 2, token += 32, out += 32 * args.outStride)
+      for (int u = first; u < kOwned; u += 2, token += 2 * kStep, out += 2 * kStep * args.outStride)
         if (token < args.tokens)
           *reinterpret_cast<uint4*>(out) = ptx::loadShared16(from + u * 1024);
     } else {
@@ -118,11 +138,17 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
                                       ~(SharedLayout::kAlignment - 1u)))};
 
   const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7));
-  const int rank = static_cast<int>(ptx::clusterRank());
+  // From the block's index, the compiler knows it to be uniform, and the loaders' loops live in
+  // uniform registers. In wide pairs that multiply whole tiles to the end these are slower.
+  const int rank = kShape.wide() && !kShape.halves() ? static_cast<int>(ptx::clusterRank())
+                                                     : static_cast<int>(blockIdx.x & 1);
   const int tile = blockIdx.x / 2, down = args.across.divide(tile),
             across = tile - down * args.tilesAcross, firstToken = down * kShape.tokens;
   const int stages = ceilDiv(args.chunks, kShape.chunks);
-  const int begin = stages * rank / 2, count = stages * (rank + 1) / 2 - begin;
+  // CTA 0 takes the first stages, CTA 1 the last. If the tokens are halved, each multiplies only
+  // its own half in the middle `own`.
+  const int own = min(E::kSends, stages), whole = stages - own, before = whole / 2,
+            begin = rank ? before + own : 0, count = rank ? whole - before : before;
 
   if (warpgroup < kShape.warpgroups()) {  // the order: as in whole.cuh
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
@@ -149,7 +175,25 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
     multiplier.finish();
     ptx::clusterWait();  // the peer's barriers are initialized
     const E exchange{ring, args, rank, row, group, thread};
-    exchange.send(multiplier.sum);
+    if constexpr (kShape.halves()) {
+      constexpr int kSums = 4 * E::kOwned, kSent = 4 * E::kSendUnits;
+      float* const sent =
+          multiplier.sum + kSums;  // the peer's half; what is sent leaves at the front
+#pragma unroll 1
+      for (int i = 0; i < E::kSends; i++) {
+        if (i < own) {
+          ptx::barrierWait(ring.full(at.slot), at.phase);
+          multiplier.template stage<0, kShape.tokens / 2>(at.slot);
+          at.advance();
+        }
+        exchange.sendUnits(sent, i * E::kSendUnits);
+#pragma unroll
+        for (int j = 0; j < kSums - kSent; j++) sent[j] = sent[j + kSent];
+      }
+      multiplier.finish();
+    } else {
+      exchange.send(multiplier.sum);
+    }
     if (group == 0) {
       ptx::barrierWait(ring.received(row), 0);
       exchange.store(multiplier.sum, firstToken, (across * kShape.rows + row) * 64, warp, lane);
@@ -180,11 +224,11 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       L::dispatch(role, [&](auto r) {
         if (!ptx::elected()) return;
         Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
-        loader.aim(across, firstToken);
+        loader.aim(across, firstToken, kShape.halves() ? rank : 0);
         RingPosition<kStages> at;
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < count + own; i++) {
           ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
-          loader.load(at.slot, begin + i);
+          loader.load(at.slot, i < count ? begin + i : before + (i - count), i >= count);
           at.advance();
         }
       });

@@ -12,7 +12,7 @@ namespace w4a16::sm90a {
 // the bytes that land; its `empty` barrier the warps that are done with it.
 template <int ShapeIndex, int Units>
 struct Ring {
-  static constexpr Shape kShape = kShapes[ShapeIndex];
+  static constexpr Shape kShape = kShapes[ShapeIndex].forUnits(Units);
   static constexpr SharedLayout kLayout{kShape, Units};
   static constexpr int kReaders = kShape.rows * 4;  // warps that read a slot: one group
   static_assert(kLayout.stages >= 2 * kShape.groups,
@@ -101,13 +101,13 @@ class Loader {
   __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x)
       : ring_(ring), args_(args), x_(x) {}
 
-  // What changes with the tile only.
-  __device__ __forceinline__ void aim(int across, int firstToken) {
-    firstToken_ = firstToken;
+  // What changes with the tile only. `rank`: of a pair that halves the tokens.
+  __device__ __forceinline__ void aim(int across, int firstToken, int rank = 0) {
+    firstToken_ = firstToken, rank_ = rank;
     const int feature = across * kShape.rows;
     present_ = min(kShape.rows, args_.featureTiles - feature);
     if constexpr (Role == 0) {
-      expected_ = kShape.spans() * kShape.chunks * args_.xRows * 128 +
+      expected_ = kShape.loads() * kShape.chunks * args_.xRows * 128 +
                   present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes));
     } else if constexpr (Role == 1) {
       // Forward: super-tiles that are neighbours along the features lie side by side. Transposed:
@@ -126,13 +126,14 @@ class Loader {
     }
   }
 
-  // Fills `slot`, which is free, with stage `stage` of the reduction.
-  __device__ __forceinline__ void load(int slot, int stage) const {
+  // Fills `slot`, which is free, with stage `stage` of the reduction, or with what this CTA's own
+  // half of the tokens needs of it.
+  __device__ __forceinline__ void load(int slot, int stage, bool ownOnly = false) const {
     const uint32_t full = ring_.full(slot);
     const int first = stage * kShape.chunks;
     if constexpr (Role == 0) {
-      ptx::barrierExpect(full, expected_);
-      loadActivations(full, ring_.x(slot), first);
+      ptx::barrierExpect(full, expected_ - (ownOnly ? kShape.chunks * args_.xRows * 128 : 0));
+      loadActivations(full, ring_.x(slot), first, ownOnly);
     } else if constexpr (Role == 1) {
       loadWeights(full, ring_.weights(slot), first);
     } else {
@@ -141,12 +142,14 @@ class Loader {
   }
 
  private:
-  __device__ __forceinline__ void loadActivations(uint32_t full, uint32_t to, int first) const {
+  __device__ __forceinline__ void loadActivations(uint32_t full, uint32_t to, int first,
+                                                  bool ownOnly) const {
     const bool atOnce = args_.xBoxed || kShape.chunks == 1;
 #pragma unroll
-    for (int i = 0; i < kShape.spans(); i++) {
-      const int token = firstToken_ + i * kShape.spanTokens();
-      const uint32_t at = to + i * (kShape.spanTokens() * 128);
+    for (int i = 0; i < kShape.loads(); i++) {
+      if (i > 0 && ownOnly) break;
+      const int token = firstToken_ + (i ^ rank_) * kShape.loadTokens();
+      const uint32_t at = to + i * (kShape.loadTokens() * 128);
       if (atOnce) {
         ptx::tensorLoad(at, x_, full, args_.xBoxed ? 0 : first * 64, token,
                         args_.xBoxed ? first : 0);
@@ -212,7 +215,7 @@ class Loader {
   const R& ring_;
   const Arguments& args_;
   const CUtensorMap* x_;
-  int firstToken_ = 0, present_ = 0, expected_ = 0;
+  int firstToken_ = 0, rank_ = 0, present_ = 0, expected_ = 0;
   const uint8_t* from_[2];  // where this role's copies start
 };
 

@@ -56,7 +56,7 @@ struct Piece {
 
   W4A16_HOST_DEVICE Piece(const Schedule& s, int cta, int turn)
       : tile(turn), part(0), begin(0), end(s.stages) {
-    if (turn < s.direct) return;
+    if (__builtin_expect(turn < s.direct, 1)) return;
     const int round = s.byTail.divide(cta);
     part = s.parts - 1 - round;
     tile = s.direct + cta - round * s.tail();

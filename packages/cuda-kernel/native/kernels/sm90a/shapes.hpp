@@ -23,6 +23,13 @@ struct Shape {
                   // meanwhile; otherwise one wgmma at a time, three of them outstanding
   int perSM = 1;  // CTAs that share a multiprocessor: one loads while another starts or ends
 
+  // With two rows of parameters to 64, four stages of 256 would be all that fits two CTAs to a
+  // multiprocessor; of 128 there fit ten.
+  W4A16_HOST_DEVICE constexpr Shape forUnits(int units) const {
+    Shape s = *this;
+    if (perSM > 1 && units > 1) s.chunks = 2;
+    return s;
+  }
   // One wgmma takes up to 256 tokens; beyond that, two take half each, with the same fragment.
   W4A16_HOST_DEVICE constexpr int spans() const { return tokens > 256 ? 2 : 1; }
   W4A16_HOST_DEVICE constexpr int spanTokens() const { return tokens / spans(); }
@@ -32,6 +39,13 @@ struct Shape {
   W4A16_HOST_DEVICE constexpr int boxTokens() const {
     return tokens % stagedTokens() == 0 ? stagedTokens() : tokens % 16 == 0 ? 16 : 8;
   }
+  // Pair, the widest: a CTA adds up and stores one half of the tile's tokens, the first of its
+  // operand. It is done with the other half first, and sends these sums while it still multiplies
+  // its own. (With less to send, the stages of one half cost as much as they hide.)
+  W4A16_HOST_DEVICE constexpr bool halves() const { return family == Family::Pair && tokens > 224; }
+  // Copies of activations to a chunk.
+  W4A16_HOST_DEVICE constexpr int loads() const { return halves() ? 2 : spans(); }
+  W4A16_HOST_DEVICE constexpr int loadTokens() const { return tokens / loads(); }
   W4A16_HOST_DEVICE constexpr int features() const { return 64 * rows; }
   W4A16_HOST_DEVICE constexpr int warpgroups() const { return rows * groups; }
   W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
@@ -69,15 +83,16 @@ constexpr Shape kShapes[] = {
     {Family::Whole, 160, 2, 1, 1, true},    // 17
     {Family::Whole, 168, 2, 1, 1, true},    // 18
     {Family::Whole, 176, 2, 1, 1, true},    // 19
-    {Family::Whole, 192, 2, 1, 1, true},    // 20
-    {Family::Whole, 200, 2, 1, 1, true},    // 21
-    {Family::Whole, 208, 2, 1, 1, true},    // 22
-    {Family::Whole, 224, 2, 1, 1, true},    // 23
-    {Family::Whole, 240, 2, 1, 1, true},    // 24
-    {Family::Whole, 256, 2, 1, 1, true},    // 25
-    {Family::Whole, 272, 2, 1, 1, false},   // 26
-    {Family::Whole, 288, 2, 1, 1, false},   // 27
-    {Family::Whole, 320, 2, 1, 1, false},   // 28
+    {Family::Whole, 184, 2, 1, 1, true},    // 20
+    {Family::Whole, 192, 2, 1, 1, true},    // 21
+    {Family::Whole, 200, 2, 1, 1, true},    // 22
+    {Family::Whole, 208, 2, 1, 1, true},    // 23
+    {Family::Whole, 224, 2, 1, 1, true},    // 24
+    {Family::Whole, 240, 2, 1, 1, true},    // 25
+    {Family::Whole, 256, 2, 1, 1, true},    // 26
+    {Family::Whole, 272, 2, 1, 1, false},   // 27
+    {Family::Whole, 288, 2, 1, 1, false},   // 28
+    {Family::Whole, 320, 2, 1, 1, false},   // 29
 };
 constexpr int kShapeCount = sizeof(kShapes) / sizeof(kShapes[0]);
 

@@ -26,9 +26,9 @@ bool boxedActivations(const FusedProblem& p) {
 }
 
 int activationRows(const FusedProblem& p, const Shape& shape) {
-  return static_cast<int>(p.M < shape.spanTokens()
+  return static_cast<int>(p.M < shape.loadTokens()
                               ? roundUp<int64_t>(p.M, 8)
-                              : shape.spanTokens());  // the swizzle repeats every 8 rows
+                              : shape.loadTokens());  // the swizzle repeats every 8 rows
 }
 
 cudaError_t mapActivations(const FusedProblem& p, const Shape& shape, CUtensorMap* map) {

@@ -37,7 +37,8 @@ struct Partials {
     return Transposed ? tile + ptx::held(mine) : tile + mine;
   }
   __device__ __forceinline__ uint32_t* flag(int cta) const {
-    return args.counters + cta * kShape.rows + warpgroup;
+    const int mine = cta * kShape.rows + warpgroup;
+    return Transposed ? args.counters + ptx::held(mine) : args.counters + mine;  // as in slot()
   }
 
   __device__ __forceinline__ void leave(const float* sum) const {
@@ -218,22 +219,28 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       ptx::prefetchMap(&out);
     }
     if (role < L::kWarps) {
+      // The first tile, while one warp initializes the barriers and the code is fetched: in each
+      // role it would be fetched again.
+      int turn = blockIdx.x, across, firstToken;
+      Piece piece(args.schedule, blockIdx.x, turn);
+      tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
       ptx::namedBarrier(kLoaderBarrier, L::kWarps * 32);
       if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
       L::dispatch(role, [&](auto r) {
         if (!ptx::elected()) return;
         Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
         RingPosition<kStages> at;
-        for (int turn = blockIdx.x; turn < turnsEnd; turn += args.schedule.ctas) {
-          const Piece piece(args.schedule, blockIdx.x, turn);
-          int across, firstToken;
-          tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
+        while (true) {
           loader.aim(across, firstToken);
           for (int stage = piece.begin; stage < piece.end; stage++) {
             ptx::barrierWait(ring.empty(at.slot), at.phase ^ 1);
             loader.load(at.slot, stage);
             at.advance();
           }
+          turn += args.schedule.ctas;
+          if (turn >= turnsEnd) break;
+          piece = Piece(args.schedule, blockIdx.x, turn);
+          tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
         }
       });
     }
