@@ -3,16 +3,17 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
+import { nvidiaDriverVersion } from "w4a16";
 import type { Machine } from "./results.js";
 
 const MIB = 2 ** 20;
-const DRIVER = "/proc/driver/nvidia/version";
 const CACHES = "/sys/devices/system/cpu/cpu0/cache";
 
 /** Assumed where the system does not tell: larger than most. */
 const FALLBACK_CACHE_BYTES = 32 * MIB;
 
 export function describeMachine(): Omit<Machine, "peers" | "ceilings"> {
+  const driver = nvidiaDriverVersion();
   const model = cpus()[0]?.model.trim() || "unknown CPU";
   return {
     cpu: `${model}${instructionSets()}`,
@@ -20,7 +21,7 @@ export function describeMachine(): Omit<Machine, "peers" | "ceilings"> {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     lastLevelCacheMiB: lastLevelCacheBytes() / MIB,
     platform: `${platform()} ${arch()} ${release()}`,
-    ...nvidiaDriver(),
+    ...(driver === undefined ? {} : { driver }),
     node: process.versions.node,
   };
 }
@@ -40,16 +41,6 @@ export function lastLevelCacheBytes(folder = CACHES): number {
 /** Bytes that operands must exceed together to be cold: twice the last-level cache. */
 export function coldBytes(): number {
   return 2 * lastLevelCacheBytes();
-}
-
-/** The version of the NVIDIA driver, where there is one. */
-export function nvidiaDriver(file = DRIVER): { readonly driver?: string } {
-  try {
-    const driver = /Kernel Module.*?\s(\d+(?:\.\d+)+)/.exec(readFileSync(file, "utf8"))?.[1];
-    return driver ? { driver } : {};
-  } catch {
-    return {};
-  }
 }
 
 /** "32768K" or "1M" in bytes. */

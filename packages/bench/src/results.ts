@@ -124,10 +124,14 @@ function isRow(row: Partial<Row> | null): row is Row {
     texts.every((text) => typeof text === "string") &&
     sizes.every(Number.isInteger) &&
     isObject(row.times) &&
-    Object.values(row.times).every(
-      (timing) => isObject(timing) && timing.p10 <= timing.median && timing.median <= timing.p90,
-    )
+    Object.values(row.times).every(isTiming)
   );
+}
+
+function isTiming(timing: Partial<Timing> | null): boolean {
+  if (!isObject(timing)) return false;
+  const ordered = [0, timing.p10, timing.median, timing.p90];
+  return ordered.every((time, i) => Number.isFinite(time) && !(time! < ordered[i - 1]!));
 }
 
 function isObject<Value>(value: Value): value is Value & object {

@@ -8,7 +8,8 @@ export interface Shape {
   readonly k: number;
 }
 
-const square = (n: number, rows: readonly number[]): Shape[] => rows.map((m) => ({ m, n, k: n }));
+const squareLayer = (n: number, rows: readonly number[]): Shape[] =>
+  rows.map((m) => ({ m, n, k: n }));
 
 /** Linear layers of an 8-billion-parameter language model, [N, K]: attention output, QKV, both of the MLP. */
 const LLM_LAYERS = [
@@ -19,9 +20,9 @@ const LLM_LAYERS = [
 ] as const;
 
 const SETS: Readonly<Record<string, readonly Shape[]>> = {
-  seed: square(4096, [16, 32, 128, 256, 512, 1024]),
+  square: squareLayer(4096, [16, 32, 128, 256, 512, 1024]),
   llm: LLM_LAYERS.flatMap(([n, k]) => [1, 16, 128, 512].map((m) => ({ m, n, k }))),
-  quick: square(1024, [1, 16, 128]),
+  quick: squareLayer(1024, [1, 16, 128]),
 };
 
 export const SHAPE_SETS: readonly string[] = Object.keys(SETS);

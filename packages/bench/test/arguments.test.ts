@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { parseCommand } from "../src/cli/arguments.js";
 
 describe("parseCommand", () => {
-  it("has the seed's table as its default", () => {
+  it("has the README's table as its default", () => {
     const command = parseCommand([]);
     expect(command).toMatchObject({
       kind: "run",
@@ -39,6 +39,11 @@ describe("parseCommand", () => {
     });
   });
 
+  it("holds the group size against the weights of the chosen suites only", () => {
+    const command = parseCommand("--suite pack,call --group-size 96".split(" "));
+    expect(command).toMatchObject({ settings: { groupSize: 96 } });
+  });
+
   it("reads compare", () => {
     expect(parseCommand(["compare", "a", "b", "--threshold", "0.2"])).toEqual({
       kind: "compare",
@@ -55,6 +60,7 @@ describe("parseCommand", () => {
     "--dtype int8",
     "--group-size 0",
     "--group-size 100",
+    "--suite memory --group-size 96 --shapes 1,96,96",
     "--direction up",
     "--peers torch",
     "--peers dense,torch",

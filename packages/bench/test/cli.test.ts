@@ -1,7 +1,7 @@
 /** The built command, as a user runs it. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -26,6 +26,26 @@ describe("w4a16-bench", () => {
     const { status, stdout, stderr } = run("--device", "gpu");
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toMatch(/^--device: expected auto, cuda, cpu, reference, received "gpu".*\n$/);
+  });
+
+  it("leaves no file behind where it cannot run", () => {
+    const json = file("never.json");
+    const { status, stderr } = run("--device", "cpu", "--json", json, "--shapes", "none");
+    expect(status).toBe(2);
+    expect(stderr).toContain("--shapes");
+    const env = { ...process.env, W4A16_CPU_ADDON: file("no-addon.node") };
+    const args = [main, "--device", "cpu", "--json", json];
+    const { status: failed } = spawnSync(process.execPath, args, { env });
+    expect(failed).toBe(1);
+    expect(existsSync(json)).toBe(false);
+  });
+
+  it.skipIf(process.platform === "win32")("a reader that leaves early is no failure", () => {
+    const command = `"${process.execPath}" "${main}" --help | true`;
+    const { status, stderr } = spawnSync("bash", ["-o", "pipefail", "-c", command], {
+      encoding: "utf8",
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 
   it("prints tables and writes what was asked for", () => {

@@ -1,5 +1,5 @@
 /** A device that times by its own clock, as a GPU would, made of the reference device. */
-import type { Device, Int4Weight } from "@w4a16/core";
+import type { Device, DeviceWeight, Int4Weight } from "@w4a16/core";
 import { reference } from "@w4a16/reference";
 import { beforeEach, describe, expect, it } from "vitest";
 import { asSync, benchmarkOf, type DeviceBenchmark } from "../src/device-hooks.js";
@@ -37,8 +37,13 @@ async function openFake(
   const device = await reference.open();
   const loadWeight = device.loadWeight.bind(device);
   let last: Int4Weight;
+  const int4: DeviceWeight[] = [];
   const benchmark: DeviceBenchmark = {
-    kernel: (_weight, direction, m, dtype) => `fake ${direction} M ${m} ${dtype}`,
+    kernel: (weight, direction, m, dtype) => {
+      // As a GPU's: it knows its int4 weights, and nothing of its dense ones.
+      expect(int4).toContain(weight);
+      return `fake ${direction} M ${m} ${dtype}`;
+    },
     coldMethods: ["written", "clean"],
     // Run i takes 10 · (i + 1) µs, give or take.
     time: async (runs, { cold, rounds }) => {
@@ -62,7 +67,9 @@ async function openFake(
     loadWeight: (weight: Int4Weight, options: object) => {
       log.push(`load ${JSON.stringify(options)}`);
       last = weight;
-      return loadWeight(damage(weight), options);
+      const loaded = loadWeight(damage(weight), options);
+      int4.push(loaded);
+      return loaded;
     },
   });
 }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { lastLevelCacheBytes, nvidiaDriver } from "../src/machine.js";
+import { lastLevelCacheBytes } from "../src/machine.js";
 
 const MIB = 2 ** 20;
 
@@ -22,23 +22,5 @@ describe("lastLevelCacheBytes", () => {
 
   it("is 32 MiB where nothing tells", () => {
     expect(lastLevelCacheBytes(join(tmpdir(), "no-such-folder"))).toBe(32 * MIB);
-  });
-});
-
-describe("nvidiaDriver", () => {
-  it("reads the version of the kernel module, open or not", () => {
-    const folder = mkdtempSync(join(tmpdir(), "w4a16-driver-"));
-    const file = join(folder, "version");
-    for (const name of [
-      "NVIDIA UNIX Open Kernel Module for x86_64",
-      "NVIDIA UNIX x86_64 Kernel Module",
-    ]) {
-      writeFileSync(
-        file,
-        `NVRM version: ${name}  580.159.04  Release Build\nGCC version: gcc 12.2.0`,
-      );
-      expect(nvidiaDriver(file)).toEqual({ driver: "580.159.04" });
-    }
-    expect(nvidiaDriver(join(folder, "none"))).toEqual({});
   });
 });

@@ -21,6 +21,19 @@ describe("parseResults", () => {
       "a time that is null",
       () => parse(results([{ ...row(1, {}), times: { fused: null as never } }])),
     ],
+    [
+      "a time that is text",
+      () =>
+        parse(
+          results([
+            { ...row(1, {}), times: { fused: { median: "1", p10: "1", p90: "1" } as never } },
+          ]),
+        ),
+    ],
+    [
+      "a negative time",
+      () => parse(results([{ ...row(1, {}), times: { fused: { median: -1, p10: -1, p90: -1 } } }])),
+    ],
     ["a row without a size", () => parse(results([row(1.5, {})]))],
     [
       "an interval that does not hold its median",

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { parseShapes } from "../src/shapes.js";
 
 describe("parseShapes", () => {
-  it("knows the seed's table", () => {
-    const shapes = parseShapes("seed");
+  it("knows the README's table", () => {
+    const shapes = parseShapes("square");
     expect(shapes.map(({ m }) => m)).toEqual([16, 32, 128, 256, 512, 1024]);
     expect(shapes.every(({ n, k }) => n === 4096 && k === 4096)).toBe(true);
   });
@@ -18,7 +18,7 @@ describe("parseShapes", () => {
   it.each(["", "seeds", "1,2", "1,2,3", "1,,2", "0,2,2", "1.5,2,2", "1,2,4;x", "1,2,4,8"])(
     "refuses %j and names the sets",
     (text) => {
-      expect(() => parseShapes(text)).toThrow(/--shapes: expected seed, llm, quick/);
+      expect(() => parseShapes(text)).toThrow(/--shapes: expected square, llm, quick/);
     },
   );
 });

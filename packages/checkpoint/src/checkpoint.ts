@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ArgumentError, describeValue, type Int4Weight } from "@w4a16/core";
-import { CheckpointError, clip, fileError, invalid } from "./errors.js";
+import { CheckpointError, clip, fileError, invalid, requirePath, requireText } from "./errors.js";
 import { openGguf } from "./gguf/read.js";
 import { GGUF_MAGIC } from "./gguf/types.js";
 import { RandomAccessFile } from "./io/file.js";
@@ -10,6 +10,7 @@ import { readFloatLayers } from "./linear/float.js";
 import { readGgufLayers } from "./linear/gguf.js";
 import { readHqqLayers } from "./linear/hqq.js";
 import { readMlxLayers } from "./linear/mlx.js";
+import { loadInOrder } from "./linear/order.js";
 import { readPackedLayers } from "./linear/packed.js";
 import type { LinearLayer, LoadedLinear } from "./linear/types.js";
 import { readW4A16Layers } from "./linear/w4a16.js";
@@ -46,7 +47,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 }
 
 /** Opens the container that `path` names, by its content. */
-export async function openStore(path: string): Promise<TensorStore> {
+async function openStore(path: string): Promise<TensorStore> {
+  requirePath("path", path);
   const place = await stat(path).catch((cause) => {
     throw fileError(path, cause, "read");
   });
@@ -94,7 +96,7 @@ async function findLayers(store: TensorStore): Promise<Map<string, LinearLayer>>
   for (const layer of [...quantized, ...readFloatLayers(store, owned)]) {
     const { name } = layer;
     if (layers.has(name)) {
-      // A matrix `x` beside a matrix `x.weight`: the later one keeps its full name.
+      // A matrix `x.weight` beside a quantized layer `x` keeps its full name.
       const full = layer.tensors[0] ?? name;
       if (layer.format !== "float" || layers.has(full)) {
         throw invalid(
@@ -123,8 +125,8 @@ export function findLayer(checkpoint: Checkpoint, name: string): LinearLayer {
       fix: "Pass what openCheckpoint resolves to.",
     });
   }
-  const layer =
-    checkpoint.layers.get(name) ?? checkpoint.layers.get(String(name).replace(/\.weight$/, ""));
+  requireText("name", name, "Pass the layer's name.");
+  const layer = checkpoint.layers.get(name) ?? checkpoint.layers.get(name.replace(/\.weight$/, ""));
   if (layer) return layer;
   throw new CheckpointError({
     code: "W4A16_LAYER_NOT_FOUND",
@@ -144,15 +146,8 @@ export function findLayer(checkpoint: Checkpoint, name: string): LinearLayer {
  * than its activations come in: see {@link loadOrderedLinear}.
  */
 export async function loadLinear(checkpoint: Checkpoint, name: string): Promise<Int4Weight> {
-  const { weight, order } = await loadOrderedLinear(checkpoint, name);
-  if (!order) return weight;
-  throw new CheckpointError({
-    code: "W4A16_ACT_ORDER",
-    subject: `layer ${clip(name)}`,
-    expected: "in-features in the order of the activations",
-    received: "GPTQ act-order (desc_act): a g_idx that permutes them",
-    fix: "Use loadOrderedLinear and gather the activations by its order.",
-  });
+  const fix = "Use loadOrderedLinear and gather the activations by its order.";
+  return loadInOrder(findLayer(checkpoint, name), fix);
 }
 
 /**

@@ -1,25 +1,26 @@
 /** A quantized checkpoint from one format to another. */
-import { mkdir, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { requireOptions, throwIfAborted } from "@w4a16/core";
+import { stat } from "node:fs/promises";
+import { requireBoolean, requireOptions } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
-import { CheckpointError, clip, fileError, requireName } from "./errors.js";
-import type { LinearLayer, LoadedLinear } from "./linear/types.js";
-import { encodeOnnx } from "./onnx/model.js";
+import { CheckpointError, requireName } from "./errors.js";
+import { loadInOrder } from "./linear/order.js";
+import type { LinearLayer } from "./linear/types.js";
+import { writeOnnxFolder } from "./onnx/folder.js";
 import type { TensorStore } from "./store.js";
-import { writeAtomic } from "./write/atomic.js";
-import { splitGroups } from "./write/fit.js";
+import { requireSplit } from "./write/fit.js";
 import {
   copyItem,
   encodeWeight,
   FILE_FORMATS,
   type FileFormat,
   fingerprint,
-  requireOtherFile,
+  layoutOf,
+  requireOutput,
   totalBytes,
   type WeightShape,
 } from "./write/output.js";
 import { type WriteItem, writeResumable } from "./write/resumable.js";
+import { requireRun } from "./write/run.js";
 import { matcher } from "./write/select.js";
 
 /** What `convert` writes: one file, or for ONNX a folder with a model for each layer. */
@@ -70,11 +71,29 @@ export async function convertCheckpoint(
 ): Promise<ConvertReport> {
   requireOptions("options", options, OPTIONS);
   const to = requireName("to", options.to, OUTPUT_FORMATS);
+  const requantize = requireBoolean("requantize", options.requantize ?? false);
+  requireRun(input, output, options);
   await using checkpoint = await openCheckpoint(input);
   const { store } = checkpoint;
   const layers = chooseLayers(checkpoint.layers.values(), options, input);
-  if (to === "onnx") return await convertToOnnx(store, layers, output, options);
-  await requireOtherFile(store, output);
+  const head = { input, output, to, layers: layers.map(({ name }) => name) };
+  if (to === "onnx") {
+    const total = layers.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    let done = 0;
+    const outputBytes = await writeOnnxFolder(output, layers, options.signal, (layer) => {
+      done += layer.byteLength;
+      options.onProgress?.({ done, total, name: layer.name });
+    });
+    return {
+      ...head,
+      copied: 0,
+      skipped: [],
+      inputBytes: totalBytes(store),
+      outputBytes,
+      resumed: 0,
+    };
+  }
+  await requireOutput(store, output);
   const format = FILE_FORMATS[to];
   const { groupSize } = format.requirements;
   const shapes = new Map(layers.map((layer) => [layer.name, shapeOf(layer, groupSize)]));
@@ -86,11 +105,8 @@ export async function convertCheckpoint(
       name: layer.name,
       tensors: format.specs(layer.name, shapes.get(layer.name)!),
       produce: async () => {
-        const weight = requireOrder(layer, await layer.load());
-        return {
-          bytes: encodeWeight(to, layer.name, weight, options.requantize ?? false),
-          note: null,
-        };
+        const weight = await loadInOrder(layer);
+        return { bytes: encodeWeight(to, layer.name, weight, requantize), note: null };
       },
     })),
     ...held.map((tensor) => copyItem(store, tensor)),
@@ -98,12 +114,9 @@ export async function convertCheckpoint(
   const total = totalBytes(store);
   let done = 0;
   const resumed = await writeResumable(output, {
-    layout: format.layout(
-      items.flatMap(({ tensors }) => [...tensors]),
-      shapes,
-    ),
+    layout: layoutOf(format, items, shapes),
     items,
-    key: await fingerprint(store, { to, requantize: options.requantize ?? false }),
+    key: await fingerprint(store, { to, requantize }),
     signal: options.signal,
     onItem: ({ name, tensors }) => {
       done += names.get(name)?.byteLength ?? store.tensors.get(tensors[0]!.name)?.byteLength ?? 0;
@@ -111,74 +124,15 @@ export async function convertCheckpoint(
     },
   });
   return {
-    input,
-    output,
-    to,
-    layers: layers.map(({ name }) => name),
+    ...head,
     copied: held.length,
     skipped: others
-      .filter((tensor) => !held.includes(tensor))
+      .filter(({ dtype }) => !format.holds(dtype))
       .map(({ name, dtype }) => ({ name, reason: `${dtype} has no place in ${to}` })),
     inputBytes: total,
     outputBytes: (await stat(output)).size,
     resumed,
   };
-}
-
-/** One model for each layer, `LAYER.onnx` in the folder `output`. */
-async function convertToOnnx(
-  store: TensorStore,
-  layers: readonly LinearLayer[],
-  output: string,
-  { onProgress, signal }: ConvertOptions,
-): Promise<ConvertReport> {
-  const total = layers.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  let done = 0;
-  let outputBytes = 0;
-  try {
-    await mkdir(output, { recursive: true });
-  } catch (cause) {
-    throw fileError(output, cause, "write");
-  }
-  const names = fileNames(layers);
-  for (const layer of layers) {
-    throwIfAborted("convert", signal);
-    const weight = requireOrder(layer, await layer.load());
-    const bytes = encodeOnnx(layer.name, weight);
-    await writeAtomic(join(output, names.get(layer)!), bytes);
-    outputBytes += bytes.length;
-    done += layer.byteLength;
-    onProgress?.({ done, total, name: layer.name });
-  }
-  return {
-    input: store.path,
-    output,
-    to: "onnx",
-    layers: layers.map(({ name }) => name),
-    copied: 0,
-    skipped: [],
-    inputBytes: totalBytes(store),
-    outputBytes,
-    resumed: 0,
-  };
-}
-
-/** Layers' names as plain file names, whatever the checkpoint calls them, no two the same. */
-function fileNames(layers: readonly LinearLayer[]): Map<LinearLayer, string> {
-  const taken = new Set<string>();
-  return new Map(
-    layers.map((layer) => {
-      const plain = layer.name
-        .replace(/[^\p{L}\p{N}._-]/gu, "_")
-        .replace(/^\.+/, "_")
-        .slice(0, 200);
-      let name = plain || "_";
-      // Compared without case: some file systems do not tell a from A.
-      for (let i = 2; taken.has(name.toLowerCase()); i++) name = `${plain}-${i}`;
-      taken.add(name.toLowerCase());
-      return [layer, `${name}.onnx`];
-    }),
-  );
 }
 
 function chooseLayers(
@@ -214,36 +168,9 @@ function otherTensors(
   return [...store.tensors.values()].filter(({ name }) => !owned.has(name));
 }
 
-function shapeOf(layer: LinearLayer, groupSize: number | undefined): WeightShape {
-  const { name, outFeatures, inFeatures } = layer;
-  const own = layer.groupSize!;
-  if (groupSize !== undefined && own % groupSize !== 0) {
-    // Throws the error that names the layer.
-    const empty = new Float32Array();
-    splitGroups(
-      name,
-      {
-        ...layer,
-        groupSize: own,
-        signed: false,
-        packed: new Uint8Array(),
-        scales: empty,
-        zeros: empty,
-      },
-      groupSize,
-      "the output",
-    );
-  }
-  return { outFeatures, inFeatures, groupSize: groupSize ?? own, signed: layer.signed ?? false };
-}
-
-function requireOrder(layer: LinearLayer, { weight, order }: LoadedLinear) {
-  if (!order) return weight;
-  throw new CheckpointError({
-    code: "W4A16_ACT_ORDER",
-    subject: `layer ${clip(layer.name)}`,
-    expected: "in-features in the order of the activations",
-    received: "GPTQ act-order (desc_act), which no other format keeps",
-    fix: "Leave the layer out with --exclude, or load it with loadOrderedLinear.",
-  });
+function shapeOf(layer: LinearLayer, wanted: number | undefined): WeightShape {
+  const { name, outFeatures, inFeatures, signed = false } = layer;
+  const groupSize = wanted ?? layer.groupSize!;
+  requireSplit(name, layer.groupSize!, groupSize, "the output");
+  return { outFeatures, inFeatures, groupSize, signed };
 }

@@ -59,6 +59,23 @@ export function requireName<Name extends string>(
   });
 }
 
+/** Checks that `value` is a string. Throws `W4A16_INVALID_TYPE`. */
+export function requireText(subject: string, value: unknown, fix: string): string {
+  if (typeof value === "string") return value;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_TYPE",
+    subject,
+    expected: "a string",
+    received: describeValue(value),
+    fix,
+  });
+}
+
+/** Checks a path. Throws `W4A16_INVALID_TYPE`. */
+export function requirePath(subject: string, value: unknown): string {
+  return requireText(subject, value, "Pass a path; of a file: URL, fileURLToPath(url) gives it.");
+}
+
 /** The same error, saying of which layer it speaks. */
 export function inLayer(name: string, error: ArgumentError): ArgumentError {
   const { code, subject, expected, received, fix } = error;

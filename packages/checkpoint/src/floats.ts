@@ -10,7 +10,7 @@ export function isFloatDType(dtype: string): dtype is FloatDType {
 }
 
 /** The values of little-endian bytes, exactly. */
-export function decodeFloats(bytes: Uint8Array, dtype: FloatDType): Float32Array {
+function decodeFloats(bytes: Uint8Array, dtype: FloatDType): Float32Array {
   const { buffer, byteOffset, byteLength } = bytes;
   if (dtype === "F32") return new Float32Array(buffer, byteOffset, byteLength / 4);
   const bits = new Uint16Array(buffer, byteOffset, byteLength / 2);

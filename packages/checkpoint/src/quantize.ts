@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import {
   ArgumentError,
   type Int4Weight,
+  MAX_WORKERS,
   quantizeHqqAsync,
   quantizeMinMax,
   requireInteger,
@@ -17,11 +18,13 @@ import {
   copyItem,
   FILE_FORMATS,
   fingerprint,
-  requireOtherFile,
+  layoutOf,
+  requireOutput,
   totalBytes,
   type WeightShape,
 } from "./write/output.js";
 import { type WriteItem, writeResumable } from "./write/resumable.js";
+import { requireRun } from "./write/run.js";
 import { selectLayers } from "./write/select.js";
 
 export type QuantizeMethod = "hqq" | "minmax";
@@ -87,11 +90,12 @@ export async function quantizeCheckpoint(
   requireOptions("options", options, OPTIONS);
   const groupSize = requireInteger("groupSize", options.groupSize ?? 64, 1);
   const method = requireName("method", options.method ?? "hqq", METHODS);
-  if (options.workers !== undefined) requireInteger("workers", options.workers, 1);
+  if (options.workers !== undefined) requireInteger("workers", options.workers, 1, MAX_WORKERS);
+  requireRun(input, output, options);
   const started = performance.now();
   await using checkpoint = await openCheckpoint(input);
   const { store, layers } = checkpoint;
-  await requireOtherFile(store, output);
+  await requireOutput(store, output);
   const { chosen, skipped } = selectLayers(layers.values(), { ...options, groupSize });
   if (chosen.length === 0) throw nothingToDo(input, skipped);
 
@@ -131,10 +135,7 @@ export async function quantizeCheckpoint(
   const reports: LayerReport[] = [];
   const byName = new Map(chosen.map((layer) => [layer.name, layer]));
   const resumed = await writeResumable(output, {
-    layout: format.layout(
-      items.flatMap(({ tensors }) => [...tensors]),
-      shapes,
-    ),
+    layout: layoutOf(format, items, shapes),
     items,
     key: await fingerprint(store, { groupSize, method }),
     signal: options.signal,

@@ -1,6 +1,14 @@
 /** Compares a checkpoint with the one it was made from. */
-import { dequantize, requireOptions } from "@w4a16/core";
+import {
+  ArgumentError,
+  dequantize,
+  describeValue,
+  requireCallback,
+  requireOptions,
+  throwIfAborted,
+} from "@w4a16/core";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.js";
+import { requirePath } from "./errors.js";
 import { readFloats } from "./floats.js";
 import type { LinearLayer } from "./linear/types.js";
 import { weightError } from "./write/error.js";
@@ -12,6 +20,8 @@ export interface VerifyOptions {
   readonly onProgress?:
     | ((progress: { done: number; total: number; name: string }) => void)
     | undefined;
+  /** Stops between two layers or tensors. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface LayerCheck {
@@ -39,25 +49,43 @@ export interface VerifyReport {
  * Dequantizes every quantized layer of `file` and compares it with the original's,
  * float or quantized; all other tensors must be the same bytes.
  *
- * @throws CheckpointError if either cannot be read; differences are in the report.
+ * @throws CheckpointError if either cannot be read, AbortedError, or an ArgumentError on a
+ * wrong option; differences are in the report.
  */
 export async function verifyCheckpoint(
   file: string,
   options: VerifyOptions,
 ): Promise<VerifyReport> {
-  requireOptions("options", options, ["against", "maxError", "onProgress"]);
-  const maxError = options.maxError ?? 0.2;
+  requireOptions("options", options, ["against", "maxError", "onProgress", "signal"]);
+  const { against, onProgress, signal } = options;
+  requirePath("file", file);
+  requirePath("against", against);
+  const maxError = requireMaxError(options.maxError ?? 0.2);
+  requireCallback("onProgress", onProgress);
+  throwIfAborted("verify", signal);
   await using checked = await openCheckpoint(file);
-  await using original = await openCheckpoint(options.against);
+  await using original = await openCheckpoint(against);
   const quantized = [...checked.layers.values()].filter(({ format }) => format !== "float");
   const layers: LayerCheck[] = [];
   for (const layer of quantized) {
+    throwIfAborted("verify", signal);
     layers.push(await checkLayer(layer, original, maxError));
-    options.onProgress?.({ done: layers.length, total: quantized.length, name: layer.name });
+    onProgress?.({ done: layers.length, total: quantized.length, name: layer.name });
   }
-  const { identical, problems } = await checkOthers(checked, original);
+  const { identical, problems } = await checkOthers(checked, original, signal);
   const ok = problems.length === 0 && layers.every(({ problem }) => problem === undefined);
-  return { file, against: options.against, maxError, layers, identical, problems, ok };
+  return { file, against, maxError, layers, identical, problems, ok };
+}
+
+function requireMaxError(value: unknown): number {
+  if (typeof value === "number" && value >= 0) return value;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "maxError",
+    expected: "a number of at least 0",
+    received: describeValue(value),
+    fix: "Leave it away for 0.2.",
+  });
 }
 
 async function checkLayer(
@@ -98,7 +126,11 @@ function gather(values: Float32Array, order: Uint32Array): Float32Array {
 }
 
 /** Tensors that no quantized layer of either side owns. */
-async function checkOthers(checked: Checkpoint, original: Checkpoint) {
+async function checkOthers(
+  checked: Checkpoint,
+  original: Checkpoint,
+  signal: AbortSignal | undefined,
+) {
   const owned = ownedBy(checked);
   const sources = ownedBy(original);
   const made = new Set([...checked.layers.values()].map(({ name }) => name));
@@ -106,6 +138,7 @@ async function checkOthers(checked: Checkpoint, original: Checkpoint) {
   let identical = 0;
   for (const [name, info] of checked.store.tensors) {
     if (owned.has(name)) continue;
+    throwIfAborted("verify", signal);
     const other = original.store.tensors.get(name);
     if (!other) problems.push({ name, problem: "not in the original" });
     else if (info.dtype !== other.dtype || `${info.shape}` !== `${other.shape}`) {

@@ -147,7 +147,7 @@ describe("a run that is killed", () => {
     );
   });
 
-  test("Ctrl-C ends it with exit code 1 and one line", async () => {
+  test("Ctrl-C ends it with exit code 130 and one line", async () => {
     const args = [cli, "quantize", "float.safetensors", "stopped.safetensors", "--workers", "1"];
     const child = spawn(process.execPath, args, {
       cwd: folder,
@@ -160,8 +160,8 @@ describe("a run that is killed", () => {
     while (!existsSync(path("stopped.safetensors.w4a16-journal"))) await setTimeout(5);
     child.kill("SIGINT");
     const [code] = await once(child, "exit");
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/^w4a16: .*an abort.*W4A16_ABORTED\]\n$/);
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/^w4a16: interrupted.*\n$/);
     expect(existsSync(path("stopped.safetensors"))).toBe(false);
   });
 });
@@ -247,12 +247,24 @@ describe("wrong command lines", () => {
     [2, ["convert", "a", "b"], /w4a16, hqq, q4_0, q4_1, onnx/],
     [2, ["convert", "a", "b", "--to", "gptq"], /w4a16, hqq, q4_0, q4_1, onnx/],
     [2, ["verify", "a"], /--against/],
-    [2, ["verify", "a", "--against", "b", "--max-error", "-1"], /above 0/],
+    [2, ["verify", "a", "--against", "b", "--max-error=-1"], /above 0/],
+    [
+      2,
+      ["verify", "a", "--against", "b", "--max-error", "-1"],
+      /--max-error: .*--max-error=VALUE.*received none/,
+    ],
+    [2, ["inspect"], /expected FILE, received nothing/],
+    [2, ["inspect", "a", "--json=no"], /--json: expected no value/],
+    [2, ["quantize", "a", "b", "--include"], /--include: expected a value.*received none/],
+    [2, ["quantize", "a", "b", "--include="], /--include: expected a value/],
+    [2, ["quantize", "a", "b", "--method", "hqq", "--method", "minmax"], /--method: expected one/],
+    [2, ["quantize", "a", "b", "--workers", "99999"], /at most 1024/],
+    [2, ["help", "shrink"], /expected quantize/],
     [1, ["inspect", "missing"], /W4A16_FILE_NOT_FOUND/],
     [1, ["quantize", "float.safetensors", "float.safetensors"], /W4A16_OUTPUT_IS_INPUT/],
     [1, ["quantize", "int4.safetensors", "x", "--exclude", "*"], /W4A16_NOTHING_TO_DO/],
-    [1, ["quantize", "float.safetensors", "x", "--include="], /globs.*W4A16_INVALID_VALUE/],
-    [1, ["convert", "int4.safetensors", "x", "--to", "hqq", "--exclude="], /W4A16_INVALID_VALUE/],
+    [2, ["convert", "int4.safetensors", "x", "--to", "hqq", "--exclude="], /--exclude/],
+    [1, ["quantize", "float.safetensors", "."], /the name of a file.*W4A16_WRITE_FAILED/],
     [1, ["quantize", "float.safetensors", "no/such/folder/x"], /W4A16_WRITE_FAILED/],
   ])("exit code %i: w4a16 %j", (code, args, message) => {
     const { status, stdout, stderr } = w4a16(...args);
@@ -269,6 +281,33 @@ describe("wrong command lines", () => {
     expect(w4a16("quantize", "--help")).toMatchObject({ status: 0 });
     expect(w4a16("quantize", "--help").stdout).toContain("--group-size");
     expect(w4a16("--version").stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    expect(w4a16("help", "quantize").stdout).toBe(w4a16("quantize", "--help").stdout);
+    expect(w4a16("--help").stdout).not.toContain("\x1b");
     expect(w4a16().status).toBe(2);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("output that nobody gets", () => {
+  const shell = (command: string) =>
+    spawnSync(
+      "bash",
+      ["-o", "pipefail", "-c", command.replace("w4a16", `"${process.execPath}" "${cli}"`)],
+      {
+        encoding: "utf8",
+        cwd: folder,
+      },
+    );
+
+  test("a reader that leaves early is no failure", () => {
+    expect(shell("w4a16 inspect int4.safetensors | head -c 1")).toMatchObject({
+      status: 0,
+      stderr: "",
+    });
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("a full disk is one", () => {
+    const { status, stderr } = shell("w4a16 inspect int4.safetensors > /dev/full");
+    expect(stderr).toMatch(/^w4a16: the output could not be written: ENOSPC.*\n$/);
+    expect(status).toBe(1);
   });
 });

@@ -1,5 +1,13 @@
 /** Interrupted runs: what they leave, and how they continue. */
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { beforeEach, expect, test } from "vitest";
@@ -106,4 +114,15 @@ test("a weight that is not finite is named, and the older output stays", async (
     /layer x: weight\[130\].*NaN.*W4A16_NON_FINITE_WEIGHT/,
   );
   expect(readFileSync(output, "utf8")).toBe("older output");
+  expect(existsSync(partial) || existsSync(journal)).toBe(false);
+});
+
+test.skipIf(process.platform === "win32")("a pipe or a folder keeps its name", async () => {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  for (const place of [pipe, folder, ""]) {
+    await expect(quantizeCheckpoint(input, place)).rejects.toThrow(/the name of a file/);
+  }
+  expect(statSync(pipe).isFIFO()).toBe(true);
+  expect(readdirSync(folder).some((name) => name.includes("w4a16-"))).toBe(false);
 });

@@ -8,8 +8,8 @@ import { type Int4Weight, requireInt4Weight } from "./weight.js";
  * @throws ArgumentError unless all share inFeatures, groupSize and signedness.
  */
 export function concatOutFeatures(weights: readonly Int4Weight[]): Int4Weight {
-  const first = weights[0];
-  if (!Array.isArray(weights) || first === undefined) {
+  const first = Array.isArray(weights) ? (weights[0] as Int4Weight | undefined) : undefined;
+  if (first === undefined) {
     throw new ArgumentError({
       code: "W4A16_INVALID_VALUE",
       subject: "weights",

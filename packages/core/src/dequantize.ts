@@ -1,3 +1,5 @@
+import { ArgumentError, requireInstance, requireInteger } from "./errors.js";
+import { allocateOrThrow } from "./memory.js";
 import { type Int4Weight, requireInt4Weight } from "./weight.js";
 
 /**
@@ -8,7 +10,8 @@ import { type Int4Weight, requireInt4Weight } from "./weight.js";
  */
 export function dequantize(weight: Int4Weight): Float32Array {
   requireInt4Weight(weight);
-  const values = new Float32Array(weight.outFeatures * weight.inFeatures);
+  const length = weight.outFeatures * weight.inFeatures;
+  const values = allocateOrThrow(4 * length, () => new Float32Array(length));
   dequantizeRows(weight, 0, weight.outFeatures, values);
   return values;
 }
@@ -18,6 +21,9 @@ export function dequantize(weight: Int4Weight): Float32Array {
  * for callers that want a part of a weight at a time. `out` decides the
  * precision: a `Float64Array` receives (code − zero) · scale without the
  * roundings to float32.
+ *
+ * @throws ArgumentError if the weight is not well formed, on rows that it does not have, or
+ * an `out` that is too short.
  */
 export function dequantizeRows(
   weight: Int4Weight,
@@ -25,7 +31,17 @@ export function dequantizeRows(
   n1: number,
   out: Float32Array | Float64Array,
 ): void {
-  const { outFeatures: n, inFeatures: k, groupSize, packed, scales, zeros } = weight;
+  const {
+    outFeatures: n,
+    inFeatures: k,
+    groupSize,
+    packed,
+    scales,
+    zeros,
+  } = requireInt4Weight(weight);
+  requireInteger("n1", n1, requireInteger("n0", n0, 0, n), n);
+  requireInstance<Float32Array | Float64Array>("out", out, [Float32Array, Float64Array]);
+  if (out.length < (n1 - n0) * k) throw outTooShort((n1 - n0) * k, out.length);
   const shift = weight.signed ? 28 : 0;
   const single = out instanceof Float32Array;
   // 64 out-features at a time keep the rows being written and the line of
@@ -44,4 +60,14 @@ export function dequantizeRows(
       }
     }
   }
+}
+
+function outTooShort(elements: number, length: number): ArgumentError {
+  return new ArgumentError({
+    code: "W4A16_INVALID_LENGTH",
+    subject: "out",
+    expected: `at least ${elements} elements, [n1 − n0, inFeatures]`,
+    received: `${length} elements`,
+    fix: "Pass a longer array, or dequantize fewer rows at a time.",
+  });
 }

@@ -1,5 +1,5 @@
 /** The errors of the product: what packing defines, and what devices add. */
-import { W4A16Error } from "@w4a16/packing/errors";
+import { ArgumentError, describeValue, W4A16Error } from "@w4a16/packing/errors";
 
 export {
   ArgumentError,
@@ -7,6 +7,7 @@ export {
   describeValue,
   type ErrorDetails,
   isW4A16Error,
+  requireBoolean,
   requireEvenInFeatures,
   requireInstance,
   requireInteger,
@@ -44,7 +45,41 @@ export class AbortedError extends W4A16Error<"W4A16_ABORTED"> {
   }
 }
 
-/** Throws {@link AbortedError} if `signal` has fired. */
+/**
+ * Throws {@link AbortedError} if `signal` has fired, and `W4A16_INVALID_TYPE` if it
+ * is anything that never could: whoever listens to it would fail later, halfway.
+ */
 export function throwIfAborted(subject: string, signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw new AbortedError(subject, signal);
+  if (signal === undefined) return;
+  if (!(signal instanceof AbortSignal)) {
+    throw new ArgumentError({
+      code: "W4A16_INVALID_TYPE",
+      subject: "signal",
+      expected: "an AbortSignal",
+      received: describeValue(signal),
+      fix: "Pass the `signal` of an AbortController, or leave it away.",
+    });
+  }
+  if (signal.aborted) throw new AbortedError(subject, signal);
+}
+
+/** Checks that `value` can be called. Throws `W4A16_INVALID_TYPE`. */
+export function requireFunction(
+  subject: string,
+  value: unknown,
+  fix: string = "Pass a function.",
+): void {
+  if (typeof value === "function") return;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_TYPE",
+    subject,
+    expected: "a function",
+    received: describeValue(value),
+    fix,
+  });
+}
+
+/** As {@link requireFunction}, for a callback that may be left away. */
+export function requireCallback(subject: string, value: unknown): void {
+  if (value !== undefined) requireFunction(subject, value, "Pass a function, or leave it away.");
 }

@@ -14,9 +14,15 @@ export * from "./dtype/bfloat16.js";
 export * from "./dtype/dtype.js";
 export * from "./dtype/float16.js";
 export * from "./errors.js";
+export { allocateOrThrow, outOfMemory, type Shortage } from "./memory.js";
 export { type QuantizeCodesOptions, type QuantizedCodes, quantizeCodes } from "./quantize/codes.js";
 export { quantizeHqq } from "./quantize/hqq.js";
-export { type HqqAsyncOptions, type HqqProgress, quantizeHqqAsync } from "./quantize/hqq-async.js";
+export {
+  type HqqAsyncOptions,
+  type HqqProgress,
+  MAX_WORKERS,
+  quantizeHqqAsync,
+} from "./quantize/hqq-async.js";
 export { type MinMaxOptions, quantizeMinMax } from "./quantize/min-max.js";
 export type { HqqOptions, QuantizeShape } from "./quantize/options.js";
 export * from "./weight.js";

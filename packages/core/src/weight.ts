@@ -60,6 +60,7 @@ export function requireWeightShape(shape: {
  * Checks that `weight` is well formed: classes, shape and lengths. Scales and
  * zeros may hold any number, since what they do to a product is defined.
  *
+ * @returns the fields as they were checked, whatever getters say the next time.
  * @throws ArgumentError naming the field that is wrong.
  */
 export function requireInt4Weight(weight: Int4Weight): Int4Weight {
@@ -72,23 +73,28 @@ export function requireInt4Weight(weight: Int4Weight): Int4Weight {
       fix: "Make one with quantizeHqq or quantizeMinMax, or load one from a file.",
     });
   }
-  const { n, k, groupSize } = requireWeightShape(weight);
-  if (typeof weight.signed !== "boolean") {
+  const { outFeatures, inFeatures, signed, packed, scales, zeros } = weight;
+  const { n, k, groupSize } = requireWeightShape({
+    outFeatures,
+    inFeatures,
+    groupSize: weight.groupSize,
+  });
+  if (typeof signed !== "boolean") {
     throw new ArgumentError({
       code: "W4A16_INVALID_TYPE",
       subject: "weight.signed",
       expected: "true (s4) or false (u4)",
-      received: describeValue(weight.signed),
+      received: describeValue(signed),
       fix: "Say whether the codes are signed.",
     });
   }
-  requireInstance("weight.packed", weight.packed, [Uint8Array]);
-  requireLength("weight.packed", weight.packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
+  requireInstance("weight.packed", packed, [Uint8Array]);
+  requireLength("weight.packed", packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
   const parameters = (k / groupSize) * n;
   const shape = "[inFeatures/groupSize, outFeatures]";
-  requireInstance("weight.scales", weight.scales, [Float32Array]);
-  requireLength("weight.scales", weight.scales, parameters, shape);
-  requireInstance("weight.zeros", weight.zeros, [Float32Array]);
-  requireLength("weight.zeros", weight.zeros, parameters, shape);
-  return weight;
+  requireInstance("weight.scales", scales, [Float32Array]);
+  requireLength("weight.scales", scales, parameters, shape);
+  requireInstance("weight.zeros", zeros, [Float32Array]);
+  requireLength("weight.zeros", zeros, parameters, shape);
+  return { outFeatures: n, inFeatures: k, groupSize, signed, packed, scales, zeros };
 }

@@ -2,13 +2,18 @@ import { describe, expect, test } from "vitest";
 import {
   concatOutFeatures,
   dequantize,
+  dequantizeRows,
   encode,
+  encodeBFloat16,
+  fromFloat16Bits,
   isW4A16Error,
   openDevice,
   quantizeCodes,
   quantizeHqq,
+  quantizeHqqAsync,
   quantizeMinMax,
   requireDType,
+  toBFloat16Bits,
 } from "../src/index.js";
 
 const weight = new Float32Array(32);
@@ -54,11 +59,26 @@ const mistakes: Record<string, () => unknown> = {
   "bits for a float32 tensor": () => encode("float32", new Uint16Array(2), 2),
   "bytes for a bfloat16 tensor": () => encode("bfloat16", new Uint8Array(2) as never, 2),
   "elements of a wrong number": () => encode("float16", new Float32Array(3), 2),
+  "elements of no array": () => encode("float16", undefined as never, 2),
+  "an encoding of an unknown dtype": () => encode("fp16" as never, weight, 32),
+  "bits as text": () => fromFloat16Bits("1" as never),
+  "a number as text": () => toBFloat16Bits("1" as never),
+  "an array to encode of a wrong class": () => encodeBFloat16([1] as never),
+  "a place to encode into that is too short": () => encodeBFloat16(weight, new Uint16Array(31)),
+  "iterations without end": () => quantizeHqq(weight, { ...shape, iterations: 2 ** 40 }),
+  "a signal that is none": () => quantizeHqqAsync(weight, { ...shape, signal: {} as never }),
+  "progress to no function": () => quantizeHqqAsync(weight, { ...shape, onProgress: 1 as never }),
+  "a million workers": () => quantizeHqqAsync(weight, { ...shape, workers: 1e6 }),
+  "rows without end": () => dequantizeRows(good, 0, Number.POSITIVE_INFINITY, weight.slice()),
+  "rows into a short array": () => dequantizeRows(good, 0, 4, new Float32Array(31)),
   "nothing to join": () => concatOutFeatures([]),
+  "no array to join": () => concatOutFeatures(undefined as never),
   "joining u4 and s4": () =>
     concatOutFeatures([good, quantizeMinMax(weight, { ...shape, symmetric: true })]),
   "an unknown device": () => openDevice("gpu", [absent]),
   "an absent device": () => openDevice("cuda", [absent]),
+  "no list of devices": () => openDevice("auto", undefined as never),
+  "a skip to no function": () => openDevice("auto", [absent], { onSkip: 1 as never }),
   "auto without any device": () => openDevice("auto", [absent]),
 };
 

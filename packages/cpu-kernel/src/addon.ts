@@ -1,7 +1,7 @@
 /** Finds and loads the native addon, and remembers why it could not. */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NativeAddon } from "./native.js";
 
@@ -23,6 +23,13 @@ let loaded: LoadedAddon | undefined;
 export function loadAddon(): LoadedAddon {
   loaded ??= load();
   return loaded;
+}
+
+/** Loads a file that may be any. */
+function requireAddon(file: string): NativeAddon {
+  const loaded = require(file) as Partial<NativeAddon>;
+  if (typeof loaded.openEngine !== "function") throw new Error("it is no addon of this package");
+  return loaded as NativeAddon;
 }
 
 function load(): LoadedAddon {
@@ -48,7 +55,7 @@ function load(): LoadedAddon {
  */
 function candidates(): [string, () => NativeAddon | undefined][] {
   const named = process.env.W4A16_CPU_ADDON;
-  if (named) return [[`W4A16_CPU_ADDON=${named}`, () => require(named)]];
+  if (named) return [[`W4A16_CPU_ADDON=${named}`, () => requireAddon(resolve(named))]];
   const built = join(packageRoot, "build", "release", "w4a16_cpu.node");
   const local: [string, () => NativeAddon | undefined] = [
     "build/release",

@@ -11,6 +11,7 @@ import {
   Handle,
   type Int4Weight,
   type LoadWeightOptions,
+  outOfMemory,
   requireDType,
   requireInt4Weight,
   requireOptions,
@@ -70,20 +71,12 @@ export class CpuDevice extends Handle implements Device {
     this.requireLive("device");
     requireOptions("options", options, ["dtype"]);
     if (options.dtype !== undefined) requireDType("dtype", options.dtype);
-    requireInt4Weight(weight);
-    const { outFeatures: n, inFeatures: k, groupSize } = weight;
-    const native = this.addon.loadWeight(
-      this.engine,
-      n,
-      k,
-      groupSize,
-      weight.signed,
-      weight.packed,
-      weight.scales,
-      weight.zeros,
-    );
-    if (!native) throw outOfMemory("weight", (n * k) / 2);
-    return new CpuWeight(this, native, weight);
+    const checked = requireInt4Weight(weight);
+    const { outFeatures: n, inFeatures: k, groupSize, signed, packed, scales, zeros } = checked;
+    const { addon, engine } = this;
+    const native = addon.loadWeight(engine, n, k, groupSize, signed, packed, scales, zeros);
+    if (!native) throw outOfMemory("weight", { bytes: (n * k) / 2 });
+    return new CpuWeight(this, native, checked);
   }
 
   tensor(shape: readonly number[], dtype: DType, data?: TensorData): CpuTensor {
@@ -119,7 +112,7 @@ export class CpuDevice extends Handle implements Device {
   allocate(layout: TensorLayout, zero: boolean): CpuTensor {
     const bytes = elementCount(layout.shape) * bytesPerElement(layout.dtype);
     const native = this.addon.createStorage(this.engine, bytes, zero);
-    if (!native) throw outOfMemory("tensor", bytes);
+    if (!native) throw outOfMemory("tensor", { bytes });
     const free = (storage: SharedStorage<NativeStorage>) => this.addon.release(storage.memory);
     return new CpuTensor(this, new SharedStorage(native, bytes, free), layout);
   }
@@ -163,15 +156,4 @@ function openEngine(addon: NativeAddon, options: ResolvedOptions): NativeEngine 
       cause,
     });
   }
-}
-
-/** @internal */
-export function outOfMemory(subject: string, bytes?: number): DeviceError {
-  return new DeviceError({
-    code: "W4A16_OUT_OF_MEMORY",
-    subject,
-    expected: bytes === undefined ? "enough free memory" : `${bytes} bytes of free memory`,
-    received: "a failed allocation",
-    fix: "Dispose tensors and weights that are no longer needed, or split the batch.",
-  });
 }

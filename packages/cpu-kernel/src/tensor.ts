@@ -3,12 +3,13 @@ import {
   allocate,
   bytesPerElement,
   type DeviceTensor,
+  outOfMemory,
   type SharedStorage,
   type TensorArray,
   TensorBase,
   type TensorLayout,
 } from "@w4a16/core";
-import { type CpuDevice, outOfMemory } from "./device.js";
+import type { CpuDevice } from "./device.js";
 import type { NativeStorage } from "./native.js";
 
 export class CpuTensor extends TensorBase<NativeStorage, CpuDevice> {
@@ -27,7 +28,7 @@ export class CpuTensor extends TensorBase<NativeStorage, CpuDevice> {
   protected store(elements: TensorArray): void {
     const { addon, engine } = this.device;
     if (addon.write(engine, this.storage.memory, ...this.#rowBytes(), elements)) return;
-    throw outOfMemory("copy of data on its way to a tensor", elements.byteLength);
+    throw outOfMemory("copy of data on its way to a tensor", { bytes: elements.byteLength });
   }
 
   protected load(): TensorArray | Promise<TensorArray> {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { ArgumentError, DeviceError } from "@w4a16/core";
 import { randomInt4Weight, randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -53,16 +54,22 @@ describe.runIf(available)("options", () => {
   });
 });
 
-it("an addon that the environment names and that is not there: the fix is about the name", async () => {
-  vi.stubEnv("W4A16_CPU_ADDON", "/no/such.node");
-  vi.resetModules();
-  const { cpu: fresh } = await import("../src/index.js");
-  expect(fresh.availability()).toMatchObject({
-    available: false,
-    reason: expect.stringContaining("/no/such.node"),
-    fix: expect.stringContaining("W4A16_CPU_ADDON"),
-  });
-});
+it.each([
+  ["is not there", "/no/such.node"],
+  ["is none", fileURLToPath(new URL("../package.json", import.meta.url))],
+])(
+  "an addon that the environment names and that %s: the fix is about the name",
+  async (_, file) => {
+    vi.stubEnv("W4A16_CPU_ADDON", file);
+    vi.resetModules();
+    const { cpu: fresh } = await import("../src/index.js");
+    expect(fresh.availability()).toMatchObject({
+      available: false,
+      reason: expect.stringContaining(file),
+      fix: expect.stringContaining("W4A16_CPU_ADDON"),
+    });
+  },
+);
 
 describe.runIf(available)("results", () => {
   it.each(supportedKernels())("%s: the same bits for any number of threads", (kernel) => {

@@ -9,9 +9,9 @@ import {
 import { loadAddon } from "./addon.js";
 import { availability, type CudaAvailability, describe, isSupported } from "./availability.js";
 import { CudaDevice } from "./device.js";
+import { nvidiaDriverVersion } from "./driver.js";
 import { type KernelPreference, PREFERENCE } from "./native.js";
 import { defaultCacheFile } from "./tuning/cache.js";
-import { driverName } from "./tuning/tuning.js";
 
 export interface CudaOptions {
   /** Which GPU, as `cudaDevices()` numbers them. Default: the first that is supported. */
@@ -61,7 +61,7 @@ export const cuda: CudaBackend = {
     }
     const device = new CudaDevice(addon!, info, kernel, {
       file,
-      driver: driverName(driverVersion),
+      driver: nvidiaDriverVersion() ?? `for CUDA ${driverVersion}`,
     });
     await device.tuning.load();
     return device;

@@ -8,6 +8,7 @@ import {
   Handle,
   type MatmulOptions,
   requireDType,
+  requireInstance,
   requireInteger,
   requireOperands,
 } from "@w4a16/core";
@@ -41,6 +42,7 @@ export class CudaDenseWeight extends Handle {
     k: number,
     dtype: DType,
   ): CudaDenseWeight {
+    requireInstance("values", values, [Float32Array]);
     return CudaDenseWeight.#make(device, n, k, dtype, values);
   }
 

@@ -5,6 +5,7 @@ import {
   Handle,
   type Int4Weight,
   type LoadWeightOptions,
+  requireFunction,
   type TensorData,
 } from "@w4a16/core";
 import { describe } from "./availability.js";
@@ -121,6 +122,7 @@ export class CudaDevice extends Handle implements Device {
    */
   capture(enqueue: () => void): CudaGraph {
     this.requireLive("device");
+    requireFunction("enqueue", enqueue);
     native("capture", () => this.addon.beginCapture(this.id));
     this.#capturing = true;
     try {

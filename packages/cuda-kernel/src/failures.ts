@@ -1,5 +1,5 @@
 /** Turns what the addon throws into the product's errors. */
-import { ArgumentError, DeviceError } from "@w4a16/core";
+import { ArgumentError, DeviceError, outOfMemory } from "@w4a16/core";
 
 /** Runs a native call. */
 export function native<T>(subject: string, call: () => T): T {
@@ -23,14 +23,7 @@ function translate(subject: string, cause: unknown): Error {
   const { code, message } = cause as { code?: string; message: string };
   switch (code) {
     case "OUT_OF_MEMORY":
-      return new DeviceError({
-        code: "W4A16_OUT_OF_MEMORY",
-        subject,
-        expected: "enough memory",
-        received: message,
-        fix: "Dispose what is no longer needed, or work on fewer rows at a time.",
-        cause,
-      });
+      return outOfMemory(subject, { received: message, cause });
     case "NO_CUBLAS":
       return new DeviceError({
         code: "W4A16_DEVICE_UNAVAILABLE",

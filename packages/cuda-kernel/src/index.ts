@@ -8,6 +8,7 @@ export { type CudaBackend, type CudaOptions, cuda } from "./backend.js";
 export { CudaBenchmark, type CudaCeiling } from "./benchmark.js";
 export { CudaDenseWeight } from "./dense.js";
 export { CudaDevice } from "./device.js";
+export { nvidiaDriverVersion } from "./driver.js";
 export { CudaGraph } from "./graph.js";
 export type { CudaDeviceInfo, KernelChoice, KernelPreference } from "./native.js";
 export { CudaEvent, CudaStream } from "./stream.js";

@@ -1,5 +1,5 @@
 /** Streams and events of a CUDA device. */
-import { Handle } from "@w4a16/core";
+import { ArgumentError, describeValue, Handle, requireFunction } from "@w4a16/core";
 import type { CudaDevice } from "./device.js";
 import { native } from "./failures.js";
 
@@ -19,6 +19,7 @@ export class CudaStream extends Handle {
 
   /** Enqueues on this stream whatever `enqueue` does before it returns. */
   run<T>(enqueue: () => T): T {
+    requireFunction("enqueue", enqueue);
     this.requireLive("stream");
     this.device.requireLive("the stream's device");
     const before = CudaStream.#current.get(this.device) ?? 0;
@@ -66,6 +67,7 @@ export class CudaEvent extends Handle {
   /** GPU time from `earlier` to this event. Both must have passed: `await device.synchronize()` first. */
   millisecondsSince(earlier: CudaEvent): number {
     this.#requireUsable();
+    requireEvent(earlier, this.device);
     earlier.#requireUsable();
     const { addon, id } = this.device;
     return native("millisecondsSince", () => addon.elapsed(id, earlier.#id, this.#id));
@@ -79,4 +81,15 @@ export class CudaEvent extends Handle {
     this.requireLive("event");
     this.device.requireLive("the event's device");
   }
+}
+
+function requireEvent(value: unknown, device: CudaDevice): void {
+  if (value instanceof CudaEvent && value.device === device) return;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_TYPE",
+    subject: "earlier",
+    expected: "an event of the same device",
+    received: describeValue(value),
+    fix: "Make both events with createEvent() of one device.",
+  });
 }

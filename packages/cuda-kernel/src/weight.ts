@@ -10,8 +10,10 @@ import {
   type Int4Weight,
   type LoadWeightOptions,
   type MatmulOptions,
+  requireDirection,
   requireDType,
   requireInt4Weight,
+  requireInteger,
   requireOperands,
   requireOptions,
 } from "@w4a16/core";
@@ -57,16 +59,16 @@ export class CudaWeight extends Handle implements DeviceWeight {
    * float32; a product with 16-bit activations rounds the scales to their dtype.
    */
   static load(device: CudaDevice, weight: Int4Weight, options: LoadWeightOptions): CudaWeight {
-    requireInt4Weight(weight);
+    const checked = requireInt4Weight(weight);
     requireOptions("options", options, ["dtype"]);
     const dtype = options.dtype === undefined ? "float32" : requireDType("dtype", options.dtype);
-    const { outFeatures: n, inFeatures: k, groupSize, signed, packed, scales, zeros } = weight;
+    const { outFeatures: n, inFeatures: k, groupSize, signed, packed, scales, zeros } = checked;
     const { addon } = device;
     const type = DATA_TYPE[dtype];
     const id = native("loadWeight", () =>
       addon.loadWeight(device.id, n, k, groupSize, signed, type, packed, scales, zeros),
     );
-    return new CudaWeight(device, dtype, weight, id);
+    return new CudaWeight(device, dtype, checked, id);
   }
 
   matmul(x: DeviceTensor, options?: CudaMatmulOptions): CudaTensor {
@@ -97,12 +99,12 @@ export class CudaWeight extends Handle implements DeviceWeight {
   /** Which kernel a product of `m` rows of `dtype` would use. */
   explain(direction: Direction, m: number, dtype: DType): KernelChoice {
     this.#requireUsable();
+    requireDirection("direction", direction);
+    const rows = Math.max(1, requireInteger("m", m, 0));
     requireDType("dtype", dtype);
     const { addon, id } = this.device;
     const transposed = direction === "matmulTransposed";
-    return native("explain", () =>
-      addon.choose(id, this.id, transposed, Math.max(1, m), DATA_TYPE[dtype]),
-    );
+    return native("explain", () => addon.choose(id, this.id, transposed, rows, DATA_TYPE[dtype]));
   }
 
   protected release(): void {

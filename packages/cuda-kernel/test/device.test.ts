@@ -123,6 +123,13 @@ describe.skipIf(!availability.available)(`cuda device${skipped}`, () => {
       return context.skip((error as Error).message);
     }
     expect(relativeFrobenius(dense, Float64Array.from(fused))).toBeLessThan(1e-5);
+    const out = device.tensor([M, N], "float32");
+    using graph = device.capture(() => weight.matmul(x, { strategy: "dequantize", out }));
+    expect(await out.readFloat32()).toEqual(new Float32Array(M * N));
+    for (let i = 0; i < 3; i++) {
+      graph.launch();
+      expect(await out.readFloat32()).toEqual(dense);
+    }
     const bias = device.tensor([N], "float32");
     expect(() => weight.matmul(x, { strategy: "dequantize", bias })).toThrow(ArgumentError);
   });

@@ -1,5 +1,5 @@
 /** Tuning and its cache file, on a GPU that only pretends, and on a real one where there is one. */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import {
   mkdirSync,
   mkdtempSync,
@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { AbortedError, ArgumentError, DeviceError } from "@w4a16/core";
+import { AbortedError, ArgumentError, DeviceError, isW4A16Error } from "@w4a16/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CudaDevice, cuda, type TuneProgress } from "../src/index.js";
 import type { NativeAddon } from "../src/native.js";
@@ -83,6 +83,12 @@ describe("the cache file", () => {
     const after = await readKernels(file, "gpu");
     expect(after.problem).toBeUndefined();
     expect(after.kernels).toEqual({ ...before.kernels, new: entry("n") });
+  });
+
+  it.skipIf(process.platform === "win32")("does not wait for a pipe in its place", async () => {
+    const pipe = join(folder, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    expect((await readKernels(pipe, "gpu")).problem).toMatch(/no file/);
   });
 
   it("survives a folder in its place, and says so", async () => {
@@ -218,6 +224,23 @@ describe("tune, on a GPU that only pretends", () => {
     expect(live.size).toBe(0);
   });
 
+  it("measures nothing once the signal has fired", async () => {
+    const { device, chosen } = open({ usual: 50, best: 10 }, { file });
+    const tuned = device.tune([SHAPE], { signal: AbortSignal.abort() });
+    await expect(tuned).rejects.toThrow(AbortedError);
+    expect(chosen.size).toBe(0);
+  });
+
+  it.each([
+    ["weight", { ...SHAPE, n: 2 ** 40, k: 2 ** 10 }],
+    ["activations", { ...SHAPE, m: 2 ** 52 }],
+  ])("%s of an absurd size are an error of the product's own", async (_, shape) => {
+    const { device, live } = open({ usual: 50 });
+    const error = await device.tune([shape]).catch((error: unknown) => error);
+    expect(isW4A16Error(error)).toBe(true);
+    expect(live.size).toBe(0);
+  });
+
   it("says where its results could not be kept", async () => {
     writeFileSync(join(folder, "a file"), "");
     const { device } = open(
@@ -257,6 +280,8 @@ describe("tune, on a GPU that only pretends", () => {
     ["no time", [SHAPE], { seconds: 0 }],
     ["an unknown option", [SHAPE], { minutes: 1 }],
     ["progress that is no function", [SHAPE], { onProgress: "yes" }],
+    ["a signal that is none", [SHAPE], { signal: {} }],
+    ["no options", [SHAPE], null],
   ])("refuses %s", async (_, shapes, options) => {
     const { device } = open({ usual: 50 });
     await expect(device.tune(shapes as never, options as never)).rejects.toThrow(ArgumentError);

@@ -5,7 +5,6 @@
  * Eight bytes of a row of row interleave hold two such words, one in the low
  * nibbles and one in the high ones.
  */
-import { requireInstance } from "./errors.js";
 import { requireLinear, requireRowInterleave, requireWords } from "./linear.js";
 import { unzipNibbles, zipNibbles } from "./primitives.js";
 import type { LinearShape } from "./row-interleave.js";
@@ -70,6 +69,5 @@ export function toAwqZeros(zeros: Float32Array, shape: ZerosShape): Int32Array {
 
 /** Zeros [K/G, N] of qzeros [K/G, N/8]. */
 export function fromAwqZeros(words: Int32Array | Uint32Array, shape: ZerosShape): Float32Array {
-  requireInstance<Int32Array | Uint32Array>("words", words, [Int32Array, Uint32Array]);
-  return unpackZeros(Int32Array.from(words, zipNibbles), shape, "AWQ");
+  return unpackZeros(words, shape, "AWQ", zipNibbles);
 }

@@ -4,12 +4,15 @@ import { ArgumentError, describeValue, requireInstance, requireLength } from "./
 /** Codes, one per element: unsigned u4 (0..15) or signed s4 (−8..7). */
 export type Codes = Uint8Array | Int8Array;
 
+/** The classes of {@link Codes}. */
+export const CODES = [Uint8Array, Int8Array];
+
 /**
  * Checks the class and length of `codes` and gives the bias that moves a legal
  * code to 0..15, so that packing can test the range of all codes with one OR each.
  */
 export function requireCodes(codes: Codes, length: number, shape: string): 0 | 8 {
-  requireInstance<Codes>("codes", codes, [Uint8Array, Int8Array]);
+  requireInstance<Codes>("codes", codes, CODES);
   requireLength("codes", codes, length, shape);
   return codes instanceof Int8Array ? 8 : 0;
 }
@@ -40,10 +43,7 @@ export function requirePacked(packed: Uint8Array, length: number, shape: string)
  * New codes, and the left-then-right shift that turns a nibble into a code:
  * 28 extends the sign of an s4 nibble, 0 leaves a u4 nibble as it is.
  */
-export function allocateCodes(
-  length: number,
-  signed: boolean | undefined,
-): { codes: Codes; shift: 0 | 28 } {
+export function allocateCodes(length: number, signed: boolean): { codes: Codes; shift: 0 | 28 } {
   return signed
     ? { codes: new Int8Array(length), shift: 28 }
     : { codes: new Uint8Array(length), shift: 0 };

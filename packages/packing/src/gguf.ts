@@ -29,25 +29,24 @@ export interface GgufQ4_1 extends GgufQ4 {
 
 /** Q4_0 blocks, bytes [N, K/32, 18]. */
 export function toGgufQ4_0(weight: GgufQ4, shape: LinearShape): Uint8Array {
-  return toBlocks(weight.packed, shape, [weight.d]);
+  return toBlocks(weight?.packed, shape, [weight?.d]);
 }
 
 /** Q4_1 blocks, bytes [N, K/32, 20]. */
 export function toGgufQ4_1(weight: GgufQ4_1, shape: LinearShape): Uint8Array {
-  return toBlocks(weight.packed, shape, [weight.d, weight.m]);
+  return toBlocks(weight?.packed, shape, [weight?.d, weight?.m]);
 }
 
 /** The inverse of {@link toGgufQ4_0}. */
 export function fromGgufQ4_0(blocks: Uint8Array, shape: LinearShape): GgufQ4 {
-  const d = allocateParameters(shape);
-  return { packed: fromBlocks(blocks, shape, [d]), d };
+  const { packed, parameters } = fromBlocks(blocks, shape, 1);
+  return { packed, d: parameters[0]! };
 }
 
 /** The inverse of {@link toGgufQ4_1}. */
 export function fromGgufQ4_1(blocks: Uint8Array, shape: LinearShape): GgufQ4_1 {
-  const d = allocateParameters(shape);
-  const m = allocateParameters(shape);
-  return { packed: fromBlocks(blocks, shape, [d, m]), d, m };
+  const { packed, parameters } = fromBlocks(blocks, shape, 2);
+  return { packed, d: parameters[0]!, m: parameters[1]! };
 }
 
 function toBlocks(packed: Uint8Array, shape: LinearShape, parameters: Uint16Array[]): Uint8Array {
@@ -77,13 +76,18 @@ function toBlocks(packed: Uint8Array, shape: LinearShape, parameters: Uint16Arra
   return blocks;
 }
 
-/** Splits blocks into `parameters`, which it fills, and row interleave, which it returns. */
-function fromBlocks(blocks: Uint8Array, shape: LinearShape, parameters: Uint16Array[]): Uint8Array {
+/** Splits blocks of `count` parameters into these and row interleave. */
+function fromBlocks(
+  blocks: Uint8Array,
+  shape: LinearShape,
+  count: number,
+): { packed: Uint8Array; parameters: Uint16Array[] } {
   const { n, k } = requireLinear(shape, GRANULARITY);
-  const bytes = 16 + 2 * parameters.length;
+  const bytes = 16 + 2 * count;
   requireInstance("blocks", blocks, [Uint8Array]);
   requireLength("blocks", blocks, ((n * k) / BLOCK) * bytes, `[N, K/32, ${bytes}]`);
   const rows = new Uint8Array((n * k) / 2);
+  const parameters = Array.from({ length: count }, () => new Uint16Array((n * k) / BLOCK));
   const perRow = k / BLOCK;
   for (let at = 0, into = 0, block = 0; into < rows.length; block++) {
     const parameter = (block % perRow) * n + Math.floor(block / perRow);
@@ -99,10 +103,5 @@ function fromBlocks(blocks: Uint8Array, shape: LinearShape, parameters: Uint16Ar
     }
     into += 8;
   }
-  return transposeBytes(rows, n, k / 2);
-}
-
-function allocateParameters(shape: LinearShape): Uint16Array {
-  const { n, k } = requireLinear(shape, GRANULARITY);
-  return new Uint16Array((k / BLOCK) * n);
+  return { packed: transposeBytes(rows, n, k / 2), parameters };
 }

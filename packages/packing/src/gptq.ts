@@ -9,10 +9,10 @@
  *
  * gemlite packs its weights the same way (see gemlite.ts).
  */
-import { ArgumentError, describeValue, requireInstance } from "./errors.js";
+import { ArgumentError, describeValue } from "./errors.js";
 import { requireLinear, requireRowInterleave, requireWords } from "./linear.js";
 import type { LinearShape } from "./row-interleave.js";
-import { packZeros, unpackZeros, type ZerosShape } from "./zeros.js";
+import { packZeros, requireZerosShape, unpackZeros, type ZerosShape } from "./zeros.js";
 
 /** 1: qzeros hold zero − 1 (`checkpoint_format: "gptq"`). 2: the zero (`"gptq_v2"`). */
 export type GptqVersion = 1 | 2;
@@ -64,9 +64,9 @@ export function fromGptq(words: Int32Array | Uint32Array, shape: LinearShape): U
  * 0..15, or 0 in version 1.
  */
 export function toGptqZeros(zeros: Float32Array, shape: GptqZerosShape): Int32Array {
-  const version = requireVersion(shape?.version);
-  requireInstance("zeros", zeros, [Float32Array]);
-  if (version === 2) return packZeros(zeros, shape, "GPTQ");
+  const { version, ...sizes } = requireGptqShape(shape);
+  const words = packZeros(zeros, sizes, "GPTQ");
+  if (version === 2) return words;
   const damaged = zeros.indexOf(0);
   if (damaged >= 0) {
     throw new ArgumentError({
@@ -77,7 +77,7 @@ export function toGptqZeros(zeros: Float32Array, shape: GptqZerosShape): Int32Ar
       fix: "Write version 2 (checkpoint_format gptq_v2).",
     });
   }
-  return packZeros(zeros, shape, "GPTQ").map((word) => word - 0x11111111);
+  return words.map((word) => word - 0x11111111);
 }
 
 /**
@@ -90,28 +90,26 @@ export function fromGptqZeros(
   words: Int32Array | Uint32Array,
   shape: GptqZerosShape,
 ): Float32Array {
-  const version = requireVersion(shape?.version);
-  requireInstance<Int32Array | Uint32Array>("words", words, [Int32Array, Uint32Array]);
-  if (version === 2) return unpackZeros(words, shape, "GPTQ");
-  const flooded = words.findIndex((word: number) => word >>> 24 === 0xff);
-  if (flooded >= 0) {
-    throw new ArgumentError({
-      code: "W4A16_DAMAGED_ZEROS",
-      subject: `qzeros word ${flooded}`,
-      expected: "stored zeros (zero − 1) of 0 to 14",
-      received: `0x${(words[flooded]! >>> 0).toString(16)}, flooded by a zero of 0`,
-      fix: "Quantize again with a writer of version 2 (checkpoint_format gptq_v2): the zeros are lost.",
-    });
-  }
-  return unpackZeros(
-    Int32Array.from(words, (word) => word + 0x11111111),
-    shape,
-    "GPTQ",
-  );
+  const { version, ...sizes } = requireGptqShape(shape);
+  return unpackZeros(words, sizes, "GPTQ", version === 2 ? undefined : fromVersion1);
 }
 
-function requireVersion(version: unknown): GptqVersion {
-  if (version === 1 || version === 2) return version;
+/** A word of version 1 as one of version 2. */
+function fromVersion1(word: number, index: number): number {
+  if (word >>> 24 !== 0xff) return word + 0x11111111;
+  throw new ArgumentError({
+    code: "W4A16_DAMAGED_ZEROS",
+    subject: `qzeros word ${index}`,
+    expected: "stored zeros (zero − 1) of 0 to 14",
+    received: `0x${(word >>> 0).toString(16)}, flooded by a zero of 0`,
+    fix: "Quantize again with a writer of version 2 (checkpoint_format gptq_v2): the zeros are lost.",
+  });
+}
+
+function requireGptqShape(shape: GptqZerosShape): GptqZerosShape {
+  const sizes = requireZerosShape(shape, ["version"]);
+  const { version } = shape;
+  if (version === 1 || version === 2) return { ...sizes, version };
   throw new ArgumentError({
     code: "W4A16_INVALID_VALUE",
     subject: "version",

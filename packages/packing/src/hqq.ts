@@ -93,7 +93,7 @@ function checkShape(shape: HqqShape) {
   const rows = requireInteger("rows", shape.rows, 0);
   const cols = requireInteger("cols", shape.cols, 0);
   const { bits } = shape;
-  if (!Object.hasOwn(SLABS, bits)) {
+  if (typeof bits !== "number" || !Object.hasOwn(SLABS, bits)) {
     throw new ArgumentError({
       code: "W4A16_INVALID_VALUE",
       subject: "bits",

@@ -16,6 +16,9 @@ import { transposeBytes } from "./primitives.js";
 import type { LinearShape } from "./row-interleave.js";
 import { requireWholeZeros, requireZerosShape, type ZerosShape } from "./zeros.js";
 
+/** Far above what any kernel takes; the last block is padded to its full size. */
+const MAX_BLOCK = 2 ** 16;
+
 export interface OnnxShape extends LinearShape {
   /** B, in-features to a block; even. The operator wants a power of two ≥ 16. */
   readonly blockSize: number;
@@ -79,7 +82,7 @@ export function fromOnnxZeroPoints(bytes: Uint8Array, shape: ZerosShape): Float3
 
 function checkShape(shape: OnnxShape): { n: number; k: number; bytesPerRow: number } {
   const { n, k } = requireLinear(shape, { layout: "ONNX" }, ["blockSize"]);
-  const blockSize = requireInteger("blockSize", shape.blockSize, 2);
+  const blockSize = requireInteger("blockSize", shape.blockSize, 2, MAX_BLOCK);
   requireMultiple("blockSize", blockSize, 2, "ONNX");
   return { n, k, bytesPerRow: (Math.ceil(k / blockSize) * blockSize) / 2 };
 }

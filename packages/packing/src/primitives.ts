@@ -2,7 +2,7 @@
  * The few moves that make every layout: transpositions of bytes and of 32-bit
  * words, and one permutation of the nibbles within a word.
  */
-import { requireInstance, requireLength } from "./errors.js";
+import { requireInstance, requireInteger, requireLength } from "./errors.js";
 
 /** Tile of a transposition: rows that are read at once, and a stretch of each. */
 const TILE_ROWS = 32;
@@ -10,8 +10,7 @@ const TILE_COLS = 128;
 
 /** Transposes bytes [rows, cols] into [cols, rows]. */
 export function transposeBytes(from: Uint8Array, rows: number, cols: number): Uint8Array {
-  requireInstance("from", from, [Uint8Array]);
-  requireLength("from", from, rows * cols, "[rows, cols]");
+  requireMatrix(from, Uint8Array, rows, cols);
   const into = new Uint8Array(rows * cols);
   for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
     const r1 = Math.min(rows, r0 + TILE_ROWS);
@@ -28,8 +27,7 @@ export function transposeBytes(from: Uint8Array, rows: number, cols: number): Ui
 
 /** Transposes 32-bit words [rows, cols] into [cols, rows]. */
 export function transposeWords(from: Uint32Array, rows: number, cols: number): Uint32Array {
-  requireInstance("from", from, [Uint32Array]);
-  requireLength("from", from, rows * cols, "[rows, cols]");
+  requireMatrix(from, Uint32Array, rows, cols);
   const into = new Uint32Array(rows * cols);
   for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
     const r1 = Math.min(rows, r0 + TILE_ROWS);
@@ -46,9 +44,20 @@ export function transposeWords(from: Uint32Array, rows: number, cols: number): U
 
 /** Transposes parameters [rows, cols] into [cols, rows], bit for bit. */
 export function transposeFloats(from: Float32Array, rows: number, cols: number): Float32Array {
-  requireInstance("from", from, [Float32Array]);
+  requireMatrix(from, Float32Array, rows, cols);
   const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
   return new Float32Array(transposeWords(bits, rows, cols).buffer);
+}
+
+function requireMatrix<T extends Uint8Array | Uint32Array | Float32Array>(
+  from: unknown,
+  kind: new (...args: never[]) => T,
+  rows: number,
+  cols: number,
+): void {
+  const array = requireInstance("from", from, [kind]);
+  const elements = requireInteger("rows", rows, 0) * requireInteger("cols", cols, 0);
+  requireLength("from", array, elements, "[rows, cols]");
 }
 
 /**

@@ -8,12 +8,20 @@
  */
 import {
   allocateCodes,
+  CODES,
   type Codes,
   requireCodes,
   requirePacked,
   throwCodeOutOfRange,
 } from "./codes.js";
-import { ArgumentError, requireEvenInFeatures, requireInteger, requireOptions } from "./errors.js";
+import {
+  ArgumentError,
+  requireBoolean,
+  requireEvenInFeatures,
+  requireInstance,
+  requireInteger,
+  requireOptions,
+} from "./errors.js";
 
 export interface MatrixShape {
   /** Number of rows; even, since a byte holds two of them. */
@@ -67,7 +75,8 @@ export function unpackRowInterleave<S extends boolean = false>(
 export function unpackRowInterleave(packed: Uint8Array, shape: MatrixShape & Signedness): Codes {
   const { rows, cols } = checkMatrix(shape, ["rows", "cols", "signed"]);
   requirePacked(packed, (rows / 2) * cols, "[rows/2, cols]");
-  const { codes, shift } = allocateCodes(rows * cols, shape.signed);
+  const signed = requireBoolean("signed", shape.signed ?? false);
+  const { codes, shift } = allocateCodes(rows * cols, signed);
   for (let at = 0, low = 0; at < packed.length; low += 2 * cols) {
     for (let c = 0; c < cols; c++) {
       const byte = packed[at++]!;
@@ -107,8 +116,9 @@ export function packLinearRows(
   packed: Uint8Array,
 ): void {
   const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures"]);
-  requireInteger("row", row, 0);
+  requireInteger("row", row, 0, n);
   requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
+  requireInstance<Codes>("codes", codes, CODES);
   const rows = k === 0 ? 0 : Math.min(Math.floor(codes.length / k), n - row);
   requireCodes(codes, rows * k, "[rows, inFeatures], rows within outFeatures");
   packTiles(codes, k, packed, n, row, row + rows);
@@ -152,7 +162,8 @@ export function unpackLinear<S extends boolean = false>(
 export function unpackLinear(packed: Uint8Array, shape: LinearShape & Signedness): Codes {
   const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures", "signed"]);
   requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
-  const { codes, shift } = allocateCodes(n * k, shape.signed);
+  const signed = requireBoolean("signed", shape.signed ?? false);
+  const { codes, shift } = allocateCodes(n * k, signed);
   for (let n0 = 0; n0 < n; n0 += TILE_N) {
     const n1 = Math.min(n, n0 + TILE_N);
     for (let k0 = 0; k0 < k; k0 += TILE_K) {

@@ -7,8 +7,14 @@
  * So a word is four bytes of a column of row interleave, four rows apart, with
  * even and odd nibbles taken apart.
  */
-import { ArgumentError, describeValue, requireOptions } from "./errors.js";
-import { requireLinear, requireParameters, requireRowInterleave, requireWords } from "./linear.js";
+import {
+  ArgumentError,
+  describeValue,
+  requireInstance,
+  requireLength,
+  requireOptions,
+} from "./errors.js";
+import { requireLinear, requireRowInterleave, requireWords } from "./linear.js";
 import { unzipNibbles, zipNibbles } from "./primitives.js";
 import type { LinearShape } from "./row-interleave.js";
 import { biasesToZeros, zerosToBiases } from "./zeros.js";
@@ -68,9 +74,14 @@ export function fromTinygemmParameters(pairs: Float32Array): {
   scales: Float32Array;
   zeros: Float32Array;
 } {
-  requireParameters("pairs", pairs, 2 * Math.floor((pairs?.length ?? 0) / 2), "[K/G, N, 2]");
-  const scales = pairs.filter((_, i) => i % 2 === 0);
-  const biases = pairs.filter((_, i) => i % 2 === 1);
+  const { length } = requireInstance("pairs", pairs, [Float32Array]);
+  const scales = new Float32Array(Math.floor(length / 2));
+  requireLength("pairs", pairs, 2 * scales.length, "[K/G, N, 2]");
+  const biases = new Float32Array(scales.length);
+  for (let i = 0; i < scales.length; i++) {
+    scales[i] = pairs[2 * i]!;
+    biases[i] = pairs[2 * i + 1]!;
+  }
   return { scales, zeros: biasesToZeros(biases, scales, 8) };
 }
 

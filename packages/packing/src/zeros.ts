@@ -2,7 +2,13 @@
  * Zero points in the forms that other formats give them: whole numbers packed
  * eight to a word, or a bias (offset − zero)·scale.
  */
-import { ArgumentError, requireInstance, requireInteger } from "./errors.js";
+import {
+  ArgumentError,
+  describeValue,
+  requireInstance,
+  requireInteger,
+  requireOptions,
+} from "./errors.js";
 import { requireMultiple, requireParameters, requireWords } from "./linear.js";
 
 /** Shape of parameters [groups, N]. */
@@ -13,11 +19,12 @@ export interface ZerosShape {
   readonly outFeatures: number;
 }
 
-/** Checks that a shape has both sizes. Throws `W4A16_INVALID_VALUE`. */
-export function requireZerosShape(shape: ZerosShape): ZerosShape {
+/** Checks that a shape has both sizes, and nothing else but what `extra` names. */
+export function requireZerosShape(shape: ZerosShape, extra: readonly string[] = []): ZerosShape {
+  requireOptions("shape", shape, ["groups", "outFeatures", ...extra]);
   return {
-    groups: requireInteger("groups", shape?.groups, 0),
-    outFeatures: requireInteger("outFeatures", shape?.outFeatures, 0),
+    groups: requireInteger("groups", shape.groups, 0),
+    outFeatures: requireInteger("outFeatures", shape.outFeatures, 0),
   };
 }
 
@@ -32,6 +39,7 @@ export function requireWholeZeros(
   highest = 15,
 ): void {
   requireInstance("zeros", zeros, [Float32Array]);
+  requireInteger("highest", highest, requireInteger("lowest", lowest, 0));
   for (let i = 0; i < zeros.length; i++) {
     const zero = zeros[i]!;
     if (zero >= lowest && zero <= highest && Number.isInteger(zero)) continue;
@@ -59,17 +67,23 @@ export function packZeros(zeros: Float32Array, shape: ZerosShape, layout: string
   return words;
 }
 
-/** The inverse of {@link packZeros}. */
+/**
+ * The inverse of {@link packZeros}.
+ *
+ * @param decode makes words as {@link packZeros} does of those of a layout that differs.
+ */
 export function unpackZeros(
   words: Int32Array | Uint32Array,
   shape: ZerosShape,
   layout: string,
+  decode: (word: number, index: number) => number = (word) => word,
 ): Float32Array {
   const { groups, outFeatures } = requireZerosShape(shape);
   requireMultiple("outFeatures", outFeatures, 8, layout);
   const checked = requireWords(words, (groups * outFeatures) / 8, "[groups, outFeatures/8]");
+  const plain = checked.map(decode);
   const zeros = new Float32Array(groups * outFeatures);
-  for (let i = 0; i < zeros.length; i++) zeros[i] = (checked[i >> 3]! >>> (4 * (i & 7))) & 15;
+  for (let i = 0; i < zeros.length; i++) zeros[i] = (plain[i >> 3]! >>> (4 * (i & 7))) & 15;
   return zeros;
 }
 
@@ -84,6 +98,7 @@ export function zerosToBiases(
 ): Float32Array {
   requireInstance("scales", scales, [Float32Array]);
   requireParameters("zeros", zeros, scales.length, "as many as scales");
+  requireOffset(offset);
   const biases = new Float32Array(zeros.length);
   for (let i = 0; i < zeros.length; i++) biases[i] = (offset - zeros[i]!) * scales[i]!;
   return biases;
@@ -101,6 +116,7 @@ export function biasesToZeros(
 ): Float32Array {
   requireInstance("scales", scales, [Float32Array]);
   requireParameters("biases", biases, scales.length, "as many as scales");
+  requireOffset(offset);
   const zeros = new Float32Array(biases.length);
   for (let i = 0; i < biases.length; i++) {
     if (biases[i] === 0) zeros[i] = offset;
@@ -108,6 +124,17 @@ export function biasesToZeros(
     else throwConstantGroup(i, biases[i]!);
   }
   return zeros;
+}
+
+function requireOffset(offset: unknown): void {
+  if (offset === 0 || offset === 8) return;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "offset",
+    expected: "0, or 8 for formats that subtract 8 from each code",
+    received: describeValue(offset),
+    fix: "Leave it away for 0.",
+  });
 }
 
 function throwConstantGroup(index: number, bias: number): never {

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { describeValue } from "../src/errors.js";
 import {
   biasesToZeros,
   flipSigns,
   fromAwqZeros,
+  fromGgufQ4_0,
   fromGptqZeros,
+  fromTinygemmParameters,
   gatherInFeatures,
   isW4A16Error,
   packHqq,
@@ -12,6 +15,7 @@ import {
   packRowInterleave,
   toAwq,
   toAwqZeros,
+  toGgufQ4_0,
   toGptq,
   toGptqZeros,
   toMarlin,
@@ -68,6 +72,29 @@ const mistakes: Record<string, () => unknown> = {
     toGptqZeros(new Float32Array(8).fill(7.25), { groups: 1, outFeatures: 8, version: 2 }),
   "no GPTQ version": () =>
     toGptqZeros(new Float32Array(8).fill(7), { groups: 1, outFeatures: 8 } as never),
+  "a transposition of negative sizes": () => transposeFloats(new Float32Array(6), -2, -3),
+  "signed as text": () =>
+    unpackLinear(u4, { outFeatures: 1, inFeatures: 16, signed: "no" as never }),
+  "HQQ bits as text": () => packHqq(u4, { rows: 8, cols: 1, bits: "3" as never }),
+  "rows from beyond the weight": () =>
+    packLinearRows(new Uint8Array(0), { outFeatures: 4, inFeatures: 2 }, 5, new Uint8Array(4)),
+  "rows of no array": () =>
+    packLinearRows(undefined as never, { outFeatures: 4, inFeatures: 2 }, 0, new Uint8Array(4)),
+  "GGUF blocks of an absurd shape": () =>
+    fromGgufQ4_0(u4, { outFeatures: 2 ** 40, inFeatures: 32 }),
+  "no GGUF parameters": () => toGgufQ4_0(undefined as never, { outFeatures: 1, inFeatures: 32 }),
+  "an absurd ONNX block": () => toOnnx(u4, { outFeatures: 1, inFeatures: 16, blockSize: 2 ** 40 }),
+  "a misspelled size of zeros": () =>
+    toAwqZeros(new Float32Array(8), { groups: 1, outFeatures: 8, version: 1 } as never),
+  "an offset of 4": () => biasesToZeros(new Float32Array(8), new Float32Array(8), 4 as never),
+  "tinygemm parameters of no array": () => fromTinygemmParameters({ length: 2 } as never),
+  "what only inherits from an array": () => flipSigns(Object.create(Uint8Array.prototype)),
+  "a proxy of an array": () => flipSigns(new Proxy(u4, {})),
+  "a detached array": () => {
+    const gone = new Int32Array(1);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    return fromGptqZeros(gone, { groups: 1, outFeatures: 8, version: 1 });
+  },
   "HQQ words of a wrong class": () => unpackHqq(u4 as never, { rows: 10, cols: 8, bits: 3 }),
 };
 
@@ -83,4 +110,19 @@ describe("errors", () => {
     expect(error).toBeInstanceOf(W4A16Error);
     expect((error as W4A16Error).message).toMatchSnapshot();
   });
+});
+
+test("a picture of a value is one short line, whatever the value", () => {
+  const cycle: unknown[] = [];
+  cycle.push(cycle);
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  expect(describeValue(cycle)).toBe("[[[…]]]");
+  expect(describeValue(Array(9).fill(0))).toBe("[0, 0, 0, 0, 0, 0, 0, 0, …]");
+  expect(describeValue(proxy)).toBe("an object that cannot be looked into");
+  expect(describeValue({ constructor: { name: Symbol() } })).toMatch("cannot be looked into");
+  expect(describeValue(Object.create(null))).toBe("an object of class null");
+  for (const long of ["x".repeat(1e6), 10n ** 1000n]) {
+    expect(describeValue(long).length).toBeLessThan(130);
+  }
 });

@@ -1,5 +1,5 @@
 /** What a device holds, kept apart from the handles so that it can be freed without them. */
-import { DeviceError, type DeviceMemory } from "@w4a16/core";
+import { allocateOrThrow, type DeviceMemory } from "@w4a16/core";
 
 /** One block of a device's memory. */
 export interface Block<Contents> {
@@ -57,22 +57,5 @@ export class MemoryLedger {
   #drop(entry: Entry): void {
     entry.contents = undefined;
     this.#entries.delete(entry);
-  }
-}
-
-/** Runs `allocate`, and turns the runtime's `RangeError` into `W4A16_OUT_OF_MEMORY`. */
-export function allocateOrThrow<T>(bytes: number, allocate: () => T): T {
-  try {
-    return allocate();
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new DeviceError({
-      code: "W4A16_OUT_OF_MEMORY",
-      subject: "memory",
-      expected: `${bytes} bytes in one typed array`,
-      received: "a failed allocation",
-      fix: "Dispose what is no longer needed, or work on fewer rows at a time.",
-      cause,
-    });
   }
 }

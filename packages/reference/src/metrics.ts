@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-import type { DType } from "@w4a16/core";
+import { type DType, requireLength } from "@w4a16/core";
 
 type Values = Float32Array | Float64Array;
 
@@ -12,8 +12,11 @@ type Values = Float32Array | Float64Array;
  * ‖actual − expected‖ / ‖expected‖ (Frobenius). Where both elements are the same
  * infinity, or both NaN, they count as equal and are left out of both norms; any
  * other disagreement about a non-finite element makes the result infinite.
+ *
+ * @throws ArgumentError on arrays of different lengths.
  */
 export function relativeFrobenius(actual: Values, expected: Values): number {
+  requireLength("actual", actual, expected.length, "as many as expected");
   let error = 0;
   let norm = 0;
   for (let i = 0; i < expected.length; i++) {
@@ -43,6 +46,7 @@ export function productScale(reduction: number, x: Values, w: Values): number {
  * unlike an element's relative error it bears cancellation.
  *
  * @param roundedTo if given, the most that rounding to this dtype explains is subtracted first.
+ * @throws ArgumentError on arrays of different lengths.
  */
 export function scaledMaxError(
   actual: Values,
@@ -50,6 +54,7 @@ export function scaledMaxError(
   scale: number,
   roundedTo?: DType,
 ): number {
+  requireLength("actual", actual, expected.length, "as many as expected");
   let largest = 0;
   for (let i = 0; i < expected.length; i++) {
     const a = actual[i]!;

@@ -1,5 +1,6 @@
 /** The product computed in float64 from the exact (code − zero) · scale: what every device is checked against. */
 import {
+  allocateOrThrow,
   type Direction,
   type Int4Weight,
   requireInstance,
@@ -57,12 +58,14 @@ function exact(
   const [reduction, width] = forward ? [k, n] : [n, k];
   requireInstance<ExactInput>(subject, x, [Float32Array, Float64Array]);
   requireLength(subject, x, m * reduction, forward ? "[m, inFeatures]" : "[m, outFeatures]");
-  const y = multiply(weight, direction, "float64", new Float64Array(x), m);
   if (bias !== undefined) {
     requireInstance<ExactInput>("bias", bias, [Float32Array, Float64Array]);
     requireLength("bias", bias, width, forward ? "[outFeatures]" : "[inFeatures]");
-    addBias(y, bias, width);
   }
+  const y = allocateOrThrow(8 * m * width, () =>
+    multiply(weight, direction, "float64", new Float64Array(x), m),
+  );
+  if (bias !== undefined) addBias(y, bias, width);
   return y;
 }
 

@@ -1,5 +1,6 @@
 import {
   allocate,
+  allocateOrThrow,
   bytesPerElement,
   contiguousLayout,
   type DType,
@@ -10,7 +11,7 @@ import {
   type TensorLayout,
 } from "@w4a16/core";
 import type { ReferenceDevice } from "./device.js";
-import { allocateOrThrow, type Block } from "./memory.js";
+import type { Block } from "./memory.js";
 import { encodeExact } from "./rounding.js";
 
 type Storage = SharedStorage<Block<TensorArray>>;
@@ -60,10 +61,11 @@ export class ReferenceTensor extends TensorBase<Block<TensorArray>, ReferenceDev
   protected load(): TensorArray {
     const memory = this.storage.memory.contents;
     const { rows, cols, offset, rowStride } = this;
-    if (rowStride === cols) return memory.slice(offset, offset + rows * cols);
-    const elements = allocateOrThrow(rows * cols * bytesPerElement(this.dtype), () =>
-      allocate(this.dtype, rows * cols),
-    );
+    if (rowStride === cols) {
+      const bytes = rows * cols * bytesPerElement(this.dtype);
+      return allocateOrThrow(bytes, () => memory.slice(offset, offset + rows * cols));
+    }
+    const elements = allocate(this.dtype, rows * cols);
     for (let row = 0; row < rows; row++) {
       const from = offset + row * rowStride;
       elements.set(memory.subarray(from, from + cols), row * cols);

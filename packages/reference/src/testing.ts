@@ -3,7 +3,15 @@
  *
  * @packageDocumentation
  */
-import { type Int4Weight, requireInteger, requireOptions, requireWeightShape } from "@w4a16/core";
+import {
+  allocateOrThrow,
+  type Int4Weight,
+  requireBoolean,
+  requireCallback,
+  requireInteger,
+  requireOptions,
+  requireWeightShape,
+} from "@w4a16/core";
 
 /** Random numbers that depend on nothing but the seed. */
 export interface Random {
@@ -61,7 +69,8 @@ export function randomNormal(
   mean = 0,
   deviation = 1,
 ): Float32Array {
-  const values = new Float32Array(length);
+  requireInteger("length", length, 0);
+  const values = allocateOrThrow(4 * length, () => new Float32Array(length));
   for (let i = 0; i < length; i++) values[i] = mean + deviation * random.normal();
   return values;
 }
@@ -94,17 +103,21 @@ export function randomInt4Weight(random: Random, options: RandomWeightOptions): 
     "scale",
     "zero",
   ]);
-  const { inFeatures, signed = false, code } = options;
+  const { inFeatures, code } = options;
+  const signed = requireBoolean("signed", options.signed ?? false);
+  requireCallback("scale", options.scale);
+  requireCallback("zero", options.zero);
   const { n, k, groupSize } = requireWeightShape({
     outFeatures: options.outFeatures,
     inFeatures,
     groupSize: options.groupSize ?? (inFeatures % 64 === 0 ? 64 : inFeatures),
   });
-  const packed = new Uint8Array((k / 2) * n);
+  const bytes = (k / 2) * n;
+  const packed = allocateOrThrow(bytes, () => new Uint8Array(bytes));
   if (code === undefined) {
     for (let i = 0; i < packed.length; i++) packed[i] = random.bits() >>> 24;
   } else {
-    const nibble = requireInteger("code", code, signed ? -8 : 0) & 15;
+    const nibble = requireInteger("code", code, signed ? -8 : 0, signed ? 7 : 15) & 15;
     packed.fill(nibble * 17);
   }
   const middle = signed ? -0.5 : 7.5;

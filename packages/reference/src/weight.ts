@@ -1,4 +1,5 @@
 import {
+  allocateOrThrow,
   type DeviceTensor,
   type DeviceWeight,
   type Direction,
@@ -14,7 +15,7 @@ import {
   roundTo,
 } from "@w4a16/core";
 import type { ReferenceDevice } from "./device.js";
-import { allocateOrThrow, type Block } from "./memory.js";
+import type { Block } from "./memory.js";
 import { multiply } from "./multiply/multiply.js";
 import { addBias } from "./oracle.js";
 import { ReferenceTensor } from "./tensor.js";
@@ -47,15 +48,16 @@ export class ReferenceWeight extends Handle implements DeviceWeight {
     weight: Int4Weight,
     options: LoadWeightOptions,
   ): ReferenceWeight {
-    requireInt4Weight(weight);
+    const checked = requireInt4Weight(weight);
+    const { packed, scales, zeros } = checked;
     requireOptions("options", options, ["dtype"]);
     const dtype = options.dtype === undefined ? "float32" : requireDType("dtype", options.dtype);
-    const bytes = weight.packed.byteLength + weight.scales.byteLength + weight.zeros.byteLength;
+    const bytes = packed.byteLength + scales.byteLength + zeros.byteLength;
     const block = device.ledger.hold("weights", bytes, () => ({
-      ...weight,
-      packed: weight.packed.slice(),
-      scales: roundTo(dtype, weight.scales),
-      zeros: roundTo(dtype, weight.zeros),
+      ...checked,
+      packed: packed.slice(),
+      scales: roundTo(dtype, scales),
+      zeros: roundTo(dtype, zeros),
     }));
     return new ReferenceWeight(device, dtype, block);
   }

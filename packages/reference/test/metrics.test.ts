@@ -20,6 +20,11 @@ describe("relativeFrobenius", () => {
     expect(relativeFrobenius(f64(1), f64(0))).toBe(inf);
   });
 
+  it("compares no arrays of different lengths", () => {
+    expect(() => relativeFrobenius(f64(1, 2), f64(1))).toThrow(/W4A16_INVALID_LENGTH/);
+    expect(() => scaledMaxError(f64(1, 2), f64(1), 1)).toThrow(/W4A16_INVALID_LENGTH/);
+  });
+
   it("passes agreement about what is not finite, and nothing else", () => {
     expect(relativeFrobenius(f64(inf, nan, -inf, 1), f64(inf, nan, -inf, 1))).toBe(0);
     const disagreements = [

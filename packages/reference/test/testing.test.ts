@@ -1,4 +1,4 @@
-import { isW4A16Error } from "@w4a16/core";
+import { W4A16Error } from "@w4a16/core";
 import { describe, expect, it } from "vitest";
 import { randomInt4Weight, randomNormal, seededRandom } from "../src/testing.js";
 
@@ -60,13 +60,15 @@ describe("randomInt4Weight", () => {
     expect(signed.zeros.every((zero) => zero === 100)).toBe(true);
   });
 
-  it("refuses a misspelled option", () => {
-    const options = { ...shape, zeros: () => 1 };
-    try {
-      randomInt4Weight(seededRandom(8), options as never);
-      expect.unreachable();
-    } catch (error) {
-      expect(isW4A16Error(error) && error.code).toBe("W4A16_UNKNOWN_OPTION");
-    }
+  it.each([
+    ["a misspelled option", "W4A16_UNKNOWN_OPTION", { zeros: () => 1 }],
+    ["a code of five bits", "W4A16_INVALID_VALUE", { code: 16 }],
+    ["signed as text", "W4A16_INVALID_TYPE", { signed: "yes" }],
+    ["a scale that is no function", "W4A16_INVALID_TYPE", { scale: 1 }],
+    ["an absurd size", "W4A16_OUT_OF_MEMORY", { outFeatures: 2 ** 45 }],
+  ])("refuses %s", (_, code, options) => {
+    const call = () => randomInt4Weight(seededRandom(8), { ...shape, ...options } as never);
+    expect(call).toThrow(W4A16Error);
+    expect(call).toThrow(code);
   });
 });

@@ -10,20 +10,28 @@ import { type CpuDevice, type CpuOptions, cpu } from "@w4a16/cpu-kernel";
 import { type CudaDevice, type CudaOptions, cuda } from "@w4a16/cuda-kernel";
 import { type ReferenceOptions, reference } from "@w4a16/reference";
 
-/** Every backend, the fastest first: the order in which `"auto"` tries them. */
-export const backends: readonly Backend[] = [cuda, cpu, reference];
-
-/** The names that `openDevice` knows. */
-export const DEVICE_NAMES = ["auto", "cuda", "cpu", "reference"] as const;
-
-export type DeviceName = (typeof DEVICE_NAMES)[number];
-
-/** `onSkip`, and what each device is opened with should it be the one. */
-export interface OpenOptions extends OpenDeviceOptions {
+/** What each device is opened with, by its name. */
+export interface BackendOptions {
   readonly cuda?: CudaOptions | undefined;
   readonly cpu?: CpuOptions | undefined;
   readonly reference?: ReferenceOptions | undefined;
 }
+
+/** `onSkip`, and what each device is opened with should it be the one. */
+export interface OpenOptions extends OpenDeviceOptions, BackendOptions {}
+
+/** The names that {@link openDevice} knows. */
+export type DeviceName = "auto" | keyof BackendOptions;
+
+/** By name, the fastest first: the order in which `"auto"` tries them. */
+const BACKENDS: { readonly [Name in keyof BackendOptions]-?: Backend } = { cuda, cpu, reference };
+const NAMES = Object.keys(BACKENDS) as (keyof BackendOptions)[];
+
+/** Every backend, in the order in which `"auto"` tries them. */
+export const backends: readonly Backend[] = Object.values(BACKENDS);
+
+/** The names that {@link openDevice} knows. */
+export const DEVICE_NAMES: readonly DeviceName[] = ["auto", ...NAMES];
 
 /**
  * Opens a device by name. `"auto"`, the default, takes the first of CUDA, CPU and
@@ -45,20 +53,13 @@ export async function openDevice(
   options?: OpenOptions,
 ): Promise<Device>;
 export async function openDevice(name = "auto", options: OpenOptions = {}): Promise<Device> {
-  requireOptions("options", options, ["onSkip", "cuda", "cpu", "reference"]);
-  const configured = [
-    configure(cuda, options.cuda),
-    configure(cpu, options.cpu),
-    configure(reference, options.reference),
-  ];
+  requireOptions("options", options, ["onSkip", ...NAMES]);
+  const configured = NAMES.map((each) => configure(BACKENDS[each], options[each]));
   return openDeviceOf(name, configured, { onSkip: options.onSkip });
 }
 
 /** `backend` with its options filled in. */
-function configure<Options extends object>(
-  backend: Backend<Options>,
-  options: Options | undefined,
-): Backend {
+function configure(backend: Backend, options: object | undefined): Backend {
   return {
     name: backend.name,
     availability: () => backend.availability(),

@@ -10,6 +10,7 @@ export * from "@w4a16/cuda-kernel";
 export * from "@w4a16/reference";
 // Stands before core's function of that name, which takes the list of backends.
 export {
+  type BackendOptions,
   backends,
   DEVICE_NAMES,
   type DeviceName,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as w4a16 from "../src/index.js";
 
-const { backends, openDevice, quantizeHqq } = w4a16;
+const { backends, DEVICE_NAMES, openDevice, quantizeHqq } = w4a16;
 
 describe("openDevice", () => {
   it("opens the first device there is, and says which it passed over", async () => {
@@ -35,6 +35,10 @@ describe("openDevice", () => {
     expect(device.description).toContain("portable");
     using other = await openDevice("reference", { cpu: hostile });
     expect(other.backend).toBe("reference");
+  });
+
+  it("knows every backend by its name, and no other", () => {
+    expect(DEVICE_NAMES).toEqual(["auto", ...backends.map(({ name }) => name)]);
   });
 
   it("refuses a name or an option that it does not know", async () => {

@@ -1,8 +1,9 @@
 /** The command line: names, values and their one-line errors. */
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
   type ArgumentError,
+  DIRECTIONS,
   type Direction,
   DTYPES,
   type DType,
@@ -12,11 +13,12 @@ import { DEVICE_NAMES } from "w4a16";
 import { invalidValue } from "../invalid-value.js";
 import { PEERS, type Settings, SUITES } from "../settings.js";
 import { parseShapes, SHAPE_SETS } from "../shapes.js";
+import { GROUPED_SUITES, K } from "../suites/sizes.js";
 
 const OPTIONS = {
   device: { type: "string", default: "auto" },
   suite: { type: "string", default: "matmul,call" },
-  shapes: { type: "string", default: "seed" },
+  shapes: { type: "string", default: "square" },
   dtype: { type: "string", default: "bfloat16" },
   "group-size": { type: "string", default: "128" },
   direction: { type: "string", default: "matmul" },
@@ -38,7 +40,7 @@ export const HELP = `Correctness first, then time, beside what a user would pick
   w4a16-bench [options]
     --device ${DEVICE_NAMES.join("|")}    where to run (auto: the best one present)
     --suite all|NAME,…    of ${SUITES.join(", ")}; default matmul,call
-    --shapes ${SHAPE_SETS.join("|")}|"M,N,K;…"    default seed: M 16 … 1024, N = K = 4096
+    --shapes ${SHAPE_SETS.join("|")}|"M,N,K;…"    default square: M 16 … 1024, N = K = 4096
     --dtype ${DTYPES.join("|")}    of the activations, default bfloat16
     --group-size G    default 128
     --direction matmul|matmulTransposed|both
@@ -69,18 +71,20 @@ function parseRun(args: readonly string[]): Command {
   if (values.help) return { kind: "help" };
   if (positionals.length > 0) throw invalid("command", "compare, or none", positionals[0]);
   const shapes = parseShapes(values.shapes);
+  const suites = someOf("--suite", values.suite, SUITES);
   const groupSize = number("--group-size", values["group-size"], 1);
-  for (const { k } of shapes) requireGroupSize(groupSize, k);
-  const direction = oneOf("--direction", values.direction, DIRECTIONS);
+  if (suites.some((suite) => GROUPED_SUITES.includes(suite))) requireGroupSize(groupSize, K);
+  if (suites.includes("matmul")) for (const { k } of shapes) requireGroupSize(groupSize, k);
+  const direction = oneOf("--direction", values.direction, [...DIRECTIONS, "both"]);
   return {
     kind: "run",
     settings: {
       device: oneOf("--device", values.device, DEVICE_NAMES),
-      suites: someOf("--suite", values.suite, SUITES),
+      suites,
       shapes,
       dtype: oneOf("--dtype", values.dtype, DTYPES) as DType,
       groupSize,
-      directions: direction === "both" ? ["matmul", "matmulTransposed"] : [direction as Direction],
+      directions: direction === "both" ? DIRECTIONS : [direction as Direction],
       peers: values.peers === "none" ? [] : someOf("--peers", values.peers, PEERS),
       warm: values.warm,
       budget: number("--budget", values.budget, 0.001),
@@ -89,8 +93,6 @@ function parseRun(args: readonly string[]): Command {
     },
   };
 }
-
-const DIRECTIONS = ["matmul", "matmulTransposed", "both"];
 
 function parseCompare(args: readonly string[]): Command {
   const { values, positionals } = parse(args, COMPARE_OPTIONS);
@@ -145,8 +147,10 @@ function someOf<Name extends string>(
 /** Checks that a file can be written before a run, and not when its results would be lost. */
 function writable(subject: string, file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
+  const isNew = !existsSync(file);
   try {
     closeSync(openSync(file, "a"));
+    if (isNew) rmSync(file);
   } catch (error) {
     throw invalid(subject, "a file that can be written", (error as Error).message);
   }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The command `w4a16-bench`. Exit codes: 0, 1 wrong or failed, 2 bad arguments, 130 interrupted. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { ArgumentError, isW4A16Error } from "@w4a16/core";
 import { compareResults, renderComparison } from "../compare.js";
 import { parseResults, type Results, ResultsError } from "../results.js";
@@ -10,8 +10,15 @@ import { type Command, HELP, parseCommand } from "./arguments.js";
 import { createReporter } from "./progress.js";
 import { renderResults } from "./tables.js";
 
+// A reader that left early is no failure; a figure that was lost on a full disk is one.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", ({ code }: NodeJS.ErrnoException) => {
+    if (code !== "EPIPE") process.exitCode = 1;
+  });
+}
+
 main(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
+  process.exitCode ||= code;
 });
 
 async function main(args: readonly string[]): Promise<number> {
@@ -55,11 +62,21 @@ async function run(settings: Settings): Promise<number> {
 }
 
 async function write({ json, html }: Settings, results: Results): Promise<void> {
-  if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+  if (json) writeWhole(json, `${JSON.stringify(results, null, 2)}\n`);
   if (!html) return;
   // Charts need a large library: only who asks for them waits for it.
   const { renderReport } = await import("../report/html.js");
-  writeFileSync(html, await renderReport(results));
+  writeWhole(html, await renderReport(results));
+}
+
+/** Writes a file, or leaves none. */
+function writeWhole(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (cause) {
+    if (statSync(file, { throwIfNoEntry: false })?.isFile()) rmSync(file, { force: true });
+    throw fileError(file, "written", "Name a file in another place.", cause);
+  }
 }
 
 function compare([older, newer]: readonly [string, string], threshold: number): number {
@@ -74,16 +91,20 @@ function read(file: string): Results {
   try {
     text = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new ResultsError({
-      code: "W4A16_INVALID_RESULTS",
-      subject: file,
-      expected: "a file that can be read",
-      received: (cause as Error).message,
-      fix: "Write one with --json FILE.",
-      cause,
-    });
+    throw fileError(file, "read", "Write one with --json FILE.", cause);
   }
   return parseResults(file, text);
+}
+
+function fileError(file: string, what: "read" | "written", fix: string, cause: unknown) {
+  return new ResultsError({
+    code: "W4A16_INVALID_RESULTS",
+    subject: file,
+    expected: `a file that can be ${what}`,
+    received: (cause as Error).message,
+    fix,
+    cause,
+  });
 }
 
 /** Prints what a user can mend in one line; anything else with its stack. */

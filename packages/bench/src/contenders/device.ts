@@ -15,7 +15,7 @@ import { Blank, type BoundProduct, type Contender, type LoadedContender } from "
 
 /**
  * Relative error, before rounding, of a device whose weights are rounded once to
- * the format of the activations, as the seed kernel's are, and half as much again.
+ * the format of the activations, and half as much again.
  */
 const DEVICE_TOLERANCE: Readonly<Record<DType, number>> = {
   bfloat16: 2.5e-3,
@@ -25,6 +25,9 @@ const DEVICE_TOLERANCE: Readonly<Record<DType, number>> = {
 
 /** What multiplies: an int4 or a dense weight of a device. */
 type Multiplier = DeviceWeight | DenseWeight;
+
+/** The device's name for the kernel of a product, where it has one. */
+type KernelName = (inputs: Inputs) => string | undefined;
 
 /** `device`'s product of an int4 weight, with extra `options`, such as those that select an unfused one. */
 export function deviceContender(
@@ -40,7 +43,9 @@ export function deviceContender(
       const loaded = Array.from({ length: copies }, () =>
         device.loadWeight(weight, loadOptions(device, dtype)),
       );
-      return new LoadedWeights(device, rounded(weight, loaded[0]!.dtype), loaded, options);
+      const kernel: KernelName = ({ direction, shape }) =>
+        benchmarkOf(device).kernel?.(loaded[0]!, direction, shape.m, dtype);
+      return new LoadedWeights(device, rounded(weight, loaded[0]!.dtype), loaded, options, kernel);
     },
   };
 }
@@ -83,10 +88,12 @@ class LoadedWeights implements LoadedContender {
     readonly weight: Int4Weight,
     private readonly loaded: readonly Multiplier[],
     private readonly options: object,
+    private readonly kernel: KernelName = () => undefined,
   ) {}
 
   async bind(inputs: Inputs, copies: number): Promise<BoundProduct> {
-    return new DeviceProduct(this.device, this.loaded, inputs, copies, this.options);
+    const kernel = this.kernel(inputs) ?? this.device.description;
+    return new DeviceProduct(this.device, this.loaded, inputs, copies, this.options, kernel);
   }
 
   dispose(): void {
@@ -95,7 +102,6 @@ class LoadedWeights implements LoadedContender {
 }
 
 class DeviceProduct implements BoundProduct {
-  readonly kernel: string;
   readonly outputDtype: DType;
   readonly #xs: readonly DeviceTensor[];
   readonly #outs: readonly DeviceTensor[];
@@ -106,16 +112,12 @@ class DeviceProduct implements BoundProduct {
     private readonly inputs: Inputs,
     copies: number,
     private readonly options: object,
+    readonly kernel: string,
   ) {
-    const { shape, direction, dtype, x, reduction, width } = inputs;
+    const { shape, dtype, x, reduction, width } = inputs;
     this.outputDtype = dtype;
     this.#xs = Array.from({ length: copies }, () => device.tensor([shape.m, reduction], dtype, x));
     this.#outs = Array.from({ length: copies }, () => device.tensor([shape.m, width], dtype));
-    const weight = weights[0]!;
-    this.kernel =
-      ("outFeatures" in weight &&
-        benchmarkOf(device).kernel?.(weight, direction, shape.m, dtype)) ||
-      device.description;
   }
 
   run(turn: number): void | Promise<void> {

@@ -1,5 +1,5 @@
 /** The performance parts of a README, made from results documents so that no figure is typed by hand. */
-import type { ArgumentError } from "@w4a16/core";
+import { type ArgumentError, DIRECTIONS } from "@w4a16/core";
 import { invalidValue } from "../invalid-value.js";
 import type { Machine, Results, Row } from "../results.js";
 import { renderChart } from "./charts.js";
@@ -64,7 +64,6 @@ export async function renderReadme(
 }
 
 const PARTS = ["tables", "charts"];
-const DIRECTIONS = ["matmul", "matmulTransposed"];
 
 async function renderRegion(
   name: string,
@@ -75,7 +74,7 @@ async function renderRegion(
   const [file, ...selectors] = name.split(":");
   const document = documents.get(file!);
   if (!document) throw invalid(`bench:${name}`, [...documents.keys()].join(", "), file);
-  const unknown = selectors.find((part) => ![...PARTS, ...DIRECTIONS].includes(part));
+  const unknown = selectors.find((part) => !([...PARTS, ...DIRECTIONS] as string[]).includes(part));
   if (unknown) throw invalid(`bench:${name}`, [...PARTS, ...DIRECTIONS].join(", "), unknown);
   const wants = (part: string, among: readonly string[]) =>
     selectors.includes(part) || !selectors.some((selector) => among.includes(selector));

@@ -2,11 +2,12 @@
 import { randomInt4Weight, randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { repeat } from "../timing/repeat.js";
 import type { SuiteContext } from "./context.js";
+import { K, N } from "./sizes.js";
 import type { Case } from "./small.js";
 
 const SIZES = [
-  [4096, 4096],
-  [14336, 4096],
+  [N, K],
+  [14336, K],
 ] as const;
 const ROWS = 256;
 const COLUMNS = 4096;

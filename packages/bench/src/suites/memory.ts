@@ -1,7 +1,9 @@
 /** What a weight costs in memory: on the device by its own account, and in a process. */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { DeviceError } from "@w4a16/core";
 import type { SuiteContext } from "./context.js";
+import { K, N } from "./sizes.js";
 import type { Case } from "./small.js";
 
 export interface MemoryTask {
@@ -20,8 +22,6 @@ export interface MemoryAnswer {
 }
 
 const MIB = 2 ** 20;
-const N = 4096;
-const K = 4096;
 
 export async function* memoryCases({ device, settings }: SuiteContext): AsyncGenerator<Case> {
   const { groupSize } = settings;
@@ -43,7 +43,17 @@ function probe(task: MemoryTask): Promise<MemoryAnswer> {
   return new Promise((resolve, reject) => {
     child.once("message", (answer) => resolve(answer as MemoryAnswer));
     child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`The memory probe exited with code ${code}.`)));
+    child.once("exit", (code, signal) => reject(probeFailed(signal ?? `exit code ${code}`)));
     child.send(task);
+  });
+}
+
+function probeFailed(received: string): DeviceError {
+  return new DeviceError({
+    code: "W4A16_WORKER_FAILED",
+    subject: "the memory suite",
+    expected: "its process to run to the end",
+    received,
+    fix: "Free some memory: the process holds some hundred megabytes of weights at once.",
   });
 }

@@ -3,10 +3,8 @@ import { packHqq, packLinear, unpackHqq, unpackLinear } from "@w4a16/packing";
 import { seededRandom } from "@w4a16/reference/testing";
 import { repeat } from "../timing/repeat.js";
 import type { SuiteContext } from "./context.js";
+import { K, N } from "./sizes.js";
 import type { Case } from "./small.js";
-
-const N = 4096;
-const K = 4096;
 
 export async function* packCases(_context: SuiteContext): AsyncGenerator<Case> {
   const random = seededRandom(1);

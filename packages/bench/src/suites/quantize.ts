@@ -3,10 +3,8 @@ import { quantizeHqq, quantizeHqqAsync, quantizeMinMax } from "@w4a16/core";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { repeat } from "../timing/repeat.js";
 import type { SuiteContext } from "./context.js";
+import { K, N } from "./sizes.js";
 import type { Case } from "./small.js";
-
-const N = 4096;
-const K = 4096;
 
 export async function* quantizeCases({ settings }: SuiteContext): AsyncGenerator<Case> {
   const weight = randomNormal(seededRandom(1), N * K, 0, 0.02);

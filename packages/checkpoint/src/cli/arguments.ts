@@ -1,4 +1,5 @@
-/** Arguments of the command line, checked more strictly than the parser does. */
+/** Arguments of the command line, checked to the last one: exit code 2 where they are wrong. */
+import { parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
 import { CheckpointError } from "../errors.js";
 
@@ -13,65 +14,106 @@ export function usageError(subject: string, expected: string, received: string):
   });
 }
 
-/** Rejects options that the command does not have, and positionals beyond those it has. */
-export function requireKnownArguments(
-  definitions: ArgsDef,
-  rawArgs: readonly string[],
-  positionals: readonly string[],
-): void {
-  const named = Object.entries(definitions).filter(([, { type }]) => type !== "positional");
-  const known = named.map(([name]) => `--${name}`);
-  for (const argument of rawArgs) {
-    if (argument === "--") break;
-    if (!/^-{1,2}[a-z]/i.test(argument)) continue;
-    const name = argument.replace(/=.*/s, "");
-    if (!known.includes(name)) throw usageError("option", known.join(", "), name);
+/**
+ * What was given to a command. Each method throws `W4A16_USAGE`, and so does the
+ * constructor: on an unknown option, an option without its value, a flag with
+ * one, and places that are missing or too many.
+ */
+export class Arguments {
+  readonly #definitions: ArgsDef;
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #places: ReadonlyMap<string, string>;
+
+  constructor(definitions: ArgsDef, rawArgs: readonly string[]) {
+    this.#definitions = definitions;
+    const { values, positionals } = parse(definitions, rawArgs);
+    const places = Object.keys(definitions).filter((name) => !isOption(definitions, name));
+    if (positionals.length !== places.length) {
+      const expected = places.map((name) => name.toUpperCase()).join(" ") || "no argument";
+      throw usageError("arguments", expected, positionals.join(" ") || "nothing");
+    }
+    this.#values = values;
+    this.#places = new Map(places.map((name, i) => [name, positionals[i]!]));
   }
-  const places = Object.entries(definitions).filter(([, { type }]) => type === "positional");
-  if (positionals.length > places.length) {
-    const names = places.map(([name]) => name.toUpperCase()).join(" ") || "no argument";
-    throw usageError("arguments", names, positionals.slice(places.length).join(" "));
+
+  /** A positional. */
+  place(name: string): string {
+    return this.#places.get(name)!;
+  }
+
+  flag(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  /** Every value of an option that may be given more than once. */
+  list(name: string): string[] {
+    const values = (this.#values[name] as string[] | undefined) ?? [];
+    if (values.includes("")) throw usageError(`--${name}`, "a value", '""');
+    return values;
+  }
+
+  /** The value of an option, or its default. */
+  text(name: string): string | undefined {
+    const values = this.list(name);
+    if (values.length > 1) throw usageError(`--${name}`, "one value", values.join(" and "));
+    return values[0] ?? (this.#definitions[name]?.default as string | undefined);
+  }
+
+  /** A whole number of `least` to `most`. */
+  integer(name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    if (/^\d+$/.test(text) && least <= value && value <= most) return value;
+    const upTo = most === Number.MAX_SAFE_INTEGER ? "" : ` and at most ${most}`;
+    throw usageError(
+      `--${name}`,
+      `a whole number of at least ${least}${upTo}`,
+      JSON.stringify(text),
+    );
+  }
+
+  /** A number > 0. */
+  positive(name: string): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    if (text.trim() !== "" && value > 0 && Number.isFinite(value)) return value;
+    throw usageError(`--${name}`, "a number above 0", JSON.stringify(text));
+  }
+
+  /** One of a few names. */
+  choice<Name extends string>(name: string, choices: readonly Name[]): Name {
+    const text = this.text(name);
+    if (choices.includes(text as Name)) return text as Name;
+    throw usageError(`--${name}`, choices.join(", "), JSON.stringify(text) ?? "nothing");
   }
 }
 
-/** Every value of an option that may be given more than once. */
-export function listArgument(rawArgs: readonly string[], name: string): string[] {
-  const values: string[] = [];
-  const flag = `--${name}`;
-  for (const [i, argument] of rawArgs.entries()) {
-    if (argument === "--") break;
-    if (argument === flag && rawArgs[i + 1] !== undefined) values.push(rawArgs[i + 1]!);
-    if (argument.startsWith(`${flag}=`)) values.push(argument.slice(flag.length + 1));
+/** Node's own parser, its errors turned into ours. */
+function parse(definitions: ArgsDef, rawArgs: readonly string[]) {
+  const named = Object.keys(definitions).filter((name) => isOption(definitions, name));
+  const options = Object.fromEntries(
+    named.map((name) => {
+      const flag = definitions[name]!.type === "boolean";
+      return [name, { type: flag ? "boolean" : "string", multiple: !flag } as const];
+    }),
+  );
+  try {
+    return parseArgs({ args: [...rawArgs], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    const option = /--?[\w-]+/.exec(message)?.[0] ?? message;
+    if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
+      throw usageError("option", named.map((name) => `--${name}`).join(", "), option);
+    }
+    // A flag with a value; or a value that is missing, or that looks like an option.
+    if (options[option.slice(2)]?.type === "boolean") throw usageError(option, "no value", "one");
+    const expected = `a value: ${option} VALUE, or ${option}=VALUE where it begins with a dash`;
+    throw usageError(option, expected, "none");
   }
-  return values;
 }
 
-/** A whole number ≥ `least`. */
-export function integerArgument(
-  name: string,
-  text: string | undefined,
-  least: number,
-): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-  throw usageError(`--${name}`, `a whole number of at least ${least}`, JSON.stringify(text));
-}
-
-/** A number > 0. */
-export function positiveArgument(name: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() !== "" && value > 0 && Number.isFinite(value)) return value;
-  throw usageError(`--${name}`, "a number above 0", JSON.stringify(text));
-}
-
-/** One of a few names. */
-export function choiceArgument<T extends string>(
-  name: string,
-  text: string,
-  choices: readonly T[],
-): T {
-  if (choices.includes(text as T)) return text as T;
-  throw usageError(`--${name}`, choices.join(", "), JSON.stringify(text));
+function isOption(definitions: ArgsDef, name: string): boolean {
+  return definitions[name]?.type !== "positional";
 }

@@ -1,6 +1,6 @@
 import { defineCommand } from "citty";
 import { convertCheckpoint, OUTPUT_FORMATS } from "../convert.js";
-import { choiceArgument, listArgument, requireKnownArguments, usageError } from "./arguments.js";
+import { Arguments } from "./arguments.js";
 import { bytes, plural, printable, printJson, withProgress } from "./output.js";
 
 const args = {
@@ -27,21 +27,22 @@ const args = {
 export const convert = defineCommand({
   meta: { name: "convert", description: "Convert a quantized checkpoint to another format" },
   args,
-  async run({ args: given, rawArgs }) {
-    requireKnownArguments(args, rawArgs, given._);
-    if (!given.to) throw usageError("--to", OUTPUT_FORMATS.join(", "), "nothing");
-    const to = choiceArgument("to", given.to, OUTPUT_FORMATS);
-    const report = await withProgress(given.json ?? false, (progress, signal) =>
-      convertCheckpoint(given.in, given.out, {
+  async run({ rawArgs }) {
+    const given = new Arguments(args, rawArgs);
+    const to = given.choice("to", OUTPUT_FORMATS);
+    const include = given.list("include");
+    const exclude = given.list("exclude");
+    const report = await withProgress(given.flag("json"), (progress, signal) =>
+      convertCheckpoint(given.place("in"), given.place("out"), {
         to,
-        include: listArgument(rawArgs, "include"),
-        exclude: listArgument(rawArgs, "exclude"),
-        requantize: given.requantize ?? false,
+        include,
+        exclude,
+        requantize: given.flag("requantize"),
         signal,
         onProgress: progress.update,
       }),
     );
-    if (given.json) {
+    if (given.flag("json")) {
       printJson(report);
       return;
     }

@@ -1,7 +1,7 @@
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { defineCommand } from "citty";
 import { listDevices } from "../devices.js";
-import { requireKnownArguments } from "./arguments.js";
+import { Arguments } from "./arguments.js";
 import { bytes, printJson, table } from "./output.js";
 import { version } from "./version.js";
 
@@ -10,8 +10,8 @@ const args = { json: { type: "boolean", description: "print a report for program
 export const info = defineCommand({
   meta: { name: "info", description: "List the devices, and why each is or is not available" },
   args,
-  async run({ args: given, rawArgs }) {
-    requireKnownArguments(args, rawArgs, given._);
+  async run({ rawArgs }) {
+    const given = new Arguments(args, rawArgs);
     const devices = await listDevices();
     const host = {
       w4a16: version,
@@ -21,7 +21,7 @@ export const info = defineCommand({
       cores: availableParallelism(),
       memory: totalmem(),
     };
-    if (given.json) {
+    if (given.flag("json")) {
       printJson({ ...host, devices });
       return;
     }

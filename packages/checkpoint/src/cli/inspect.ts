@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
 import { openCheckpoint } from "../checkpoint.js";
 import { totalBytes } from "../write/output.js";
-import { requireKnownArguments } from "./arguments.js";
+import { Arguments } from "./arguments.js";
 import { bytes, printable, printJson, table } from "./output.js";
 
 const args = {
@@ -12,15 +12,15 @@ const args = {
 export const inspect = defineCommand({
   meta: { name: "inspect", description: "List a checkpoint's layers, formats, shapes and sizes" },
   args,
-  async run({ args: given, rawArgs }) {
-    requireKnownArguments(args, rawArgs, given._);
-    await using checkpoint = await openCheckpoint(given.file);
+  async run({ rawArgs }) {
+    const given = new Arguments(args, rawArgs);
+    await using checkpoint = await openCheckpoint(given.place("file"));
     const { store } = checkpoint;
     const layers = [...checkpoint.layers.values()].map(({ load, tensors, ...layer }) => layer);
     const owned = new Set([...checkpoint.layers.values()].flatMap(({ tensors }) => tensors));
     const others = [...store.tensors.values()].filter(({ name }) => !owned.has(name));
     const total = totalBytes(store);
-    if (given.json) {
+    if (given.flag("json")) {
       const metadata = Object.fromEntries(store.metadata);
       printJson({
         path: store.path,

@@ -1,15 +1,11 @@
 #!/usr/bin/env node
 /**
- * The `w4a16` command. Exit codes: 0 done, 1 failed, 2 wrong command line.
+ * The `w4a16` command. Exit codes: 0 done, 1 failed, 2 wrong command line, 130 interrupted.
  */
+import { stripVTControlCharacters } from "node:util";
 import { isW4A16Error } from "@w4a16/core";
-import {
-  type CommandDef,
-  defineCommand,
-  renderUsage,
-  runCommand,
-  type SubCommandsDef,
-} from "citty";
+import { type CommandDef, defineCommand, renderUsage, type SubCommandsDef } from "citty";
+import { usageError } from "./arguments.js";
 import { convert } from "./convert.js";
 import { info } from "./info.js";
 import { inspect } from "./inspect.js";
@@ -25,56 +21,64 @@ const main = defineCommand({
   subCommands,
 });
 
+/** A pipe that nobody reads any more is no failure; output that was lost on a full disk is one. */
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") return;
+  console.error(`w4a16: the output could not be written: ${error.message}`);
+  process.exitCode = 1;
+});
+
 run(process.argv.slice(2)).then((code) => {
-  process.exitCode = code;
+  process.exitCode ||= code;
 });
 
 async function run(argv: string[]): Promise<number> {
-  const [name, ...rest] = argv;
-  const command = Object.hasOwn(subCommands, name ?? "")
-    ? (subCommands[name!] as CommandDef)
-    : undefined;
   const end = argv.indexOf("--");
   const flags = end < 0 ? argv : argv.slice(0, end);
   const json = flags.includes("--json");
-  if (flags.includes("--help") || flags.includes("-h") || name === "help" || name === undefined) {
-    console.log(await renderUsage(command ?? main, command ? main : undefined));
-    return name === undefined ? 2 : 0;
+  // `help NAME` is `NAME --help`.
+  const asksHelp = argv[0] === "help" || flags.includes("--help") || flags.includes("-h");
+  const [name, ...rest] = argv[0] === "help" ? argv.slice(1) : argv;
+  const known = name !== undefined && Object.hasOwn(subCommands, name);
+  const command = known ? (subCommands[name] as CommandDef) : undefined;
+  if (name === undefined || (asksHelp && (command || name.startsWith("-")))) {
+    await printUsage(command);
+    return asksHelp ? 0 : 2;
   }
   if (name === "--version" || name === "-v") {
     console.log(version);
     return 0;
   }
-  if (!command) {
-    const names = Object.keys(subCommands).join(", ");
-    return fail(`command: expected ${names}, received ${JSON.stringify(name)}.`, 2, json);
-  }
   try {
-    await runCommand(command, { rawArgs: rest });
+    if (!command) {
+      throw usageError("command", Object.keys(subCommands).join(", "), JSON.stringify(name));
+    }
+    await command.run?.({ rawArgs: rest, args: {} as never, cmd: command });
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (isW4A16Error(error)) {
-      return fail(error.message, error.code === "W4A16_USAGE" ? 2 : 1, json, error);
-    }
-    // The parser's own complaints: a positional that is missing, a flag without its value.
-    if ((error as Error)?.name === "CLIError") return fail((error as Error).message, 2, json);
-    return fail((error as Error)?.stack ?? String(error), 1, json, error);
+    return fail(error, json);
   }
 }
 
-/** Reports a failure, on one line if it is an expected one. */
-function fail(message: string, code: number, json: boolean, error?: unknown): number {
-  if (json) {
-    const details = isW4A16Error(error)
-      ? {
-          code: error.code,
-          subject: error.subject,
-          expected: error.expected,
-          received: error.received,
-          fix: error.fix,
-        }
-      : {};
-    printJson({ error: { message, ...details } });
-  } else console.error(`w4a16: ${message}`);
-  return code;
+async function printUsage(command: CommandDef | undefined): Promise<void> {
+  const usage = await renderUsage(command ?? main, command ? main : undefined);
+  console.log(process.stdout.isTTY ? usage : stripVTControlCharacters(usage));
+}
+
+/** Reports a failure, on one line if it is an expected one, and gives the exit code. */
+function fail(error: unknown, json: boolean): number {
+  if (!isW4A16Error(error)) {
+    const message = (error as Error)?.stack ?? String(error);
+    if (json) printJson({ error: { message } });
+    else console.error(`w4a16: ${message}`);
+    return 1;
+  }
+  const { message, code, subject, expected, received, fix } = error;
+  // Only an interrupt aborts a command.
+  const interrupted = code === "W4A16_ABORTED";
+  if (json) printJson({ error: { message, code, subject, expected, received, fix } });
+  else if (interrupted) console.error("w4a16: interrupted; the same command finishes the run");
+  else console.error(`w4a16: ${message}`);
+  if (code === "W4A16_USAGE") return 2;
+  return interrupted ? 130 : 1;
 }

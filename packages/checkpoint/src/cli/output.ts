@@ -46,7 +46,7 @@ export function percent(value: number): string {
 }
 
 /** A progress bar on stderr, where that is a terminal and the output is for people. */
-export class Progress {
+class Progress {
   readonly #bar: SingleBar | undefined;
   #started = false;
 

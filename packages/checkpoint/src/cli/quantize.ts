@@ -1,12 +1,8 @@
+import { MAX_WORKERS } from "@w4a16/core";
 import { defineCommand } from "citty";
 import { METHODS, type QuantizeReport, quantizeCheckpoint } from "../quantize.js";
 import { DEFAULT_EXCLUDE } from "../write/select.js";
-import {
-  choiceArgument,
-  integerArgument,
-  listArgument,
-  requireKnownArguments,
-} from "./arguments.js";
+import { Arguments } from "./arguments.js";
 import { bytes, percent, plural, printable, printJson, table, withProgress } from "./output.js";
 
 /** Layers named as the worst. */
@@ -33,23 +29,23 @@ const args = {
 export const quantize = defineCommand({
   meta: { name: "quantize", description: "Quantize a float checkpoint to int4" },
   args,
-  async run({ args: given, rawArgs }) {
-    requireKnownArguments(args, rawArgs, given._);
+  async run({ rawArgs }) {
+    const given = new Arguments(args, rawArgs);
     const options = {
-      groupSize: integerArgument("group-size", given["group-size"], 1),
-      method: choiceArgument("method", given.method, METHODS),
-      workers: integerArgument("workers", given.workers, 1),
-      include: listArgument(rawArgs, "include"),
-      exclude: listArgument(rawArgs, "exclude"),
+      groupSize: given.integer("group-size", 1),
+      method: given.choice("method", METHODS),
+      workers: given.integer("workers", 1, MAX_WORKERS),
+      include: given.list("include"),
+      exclude: given.list("exclude"),
     };
-    const report = await withProgress(given.json ?? false, (progress, signal) =>
-      quantizeCheckpoint(given.in, given.out, {
+    const report = await withProgress(given.flag("json"), (progress, signal) =>
+      quantizeCheckpoint(given.place("in"), given.place("out"), {
         ...options,
         signal,
         onProgress: progress.update,
       }),
     );
-    if (given.json) printJson(report);
+    if (given.flag("json")) printJson(report);
     else printReport(report);
   },
 });

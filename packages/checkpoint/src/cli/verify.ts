@@ -1,6 +1,6 @@
 import { defineCommand } from "citty";
 import { type VerifyReport, verifyCheckpoint } from "../verify.js";
-import { positiveArgument, requireKnownArguments, usageError } from "./arguments.js";
+import { Arguments, usageError } from "./arguments.js";
 import { percent, plural, printable, printJson, table, withProgress } from "./output.js";
 
 const args = {
@@ -21,15 +21,16 @@ const args = {
 export const verify = defineCommand({
   meta: { name: "verify", description: "Compare a quantized checkpoint with its original" },
   args,
-  async run({ args: given, rawArgs }) {
-    requireKnownArguments(args, rawArgs, given._);
-    const { against } = given;
+  async run({ rawArgs }) {
+    const given = new Arguments(args, rawArgs);
+    const file = given.place("file");
+    const against = given.text("against");
     if (!against) throw usageError("--against", "the original checkpoint", "nothing");
-    const maxError = positiveArgument("max-error", given["max-error"]);
-    const report = await withProgress(given.json ?? false, (progress) =>
-      verifyCheckpoint(given.file, { against, maxError, onProgress: progress.update }),
+    const maxError = given.positive("max-error");
+    const report = await withProgress(given.flag("json"), (progress, signal) =>
+      verifyCheckpoint(file, { against, maxError, signal, onProgress: progress.update }),
     );
-    if (given.json) printJson(report);
+    if (given.flag("json")) printJson(report);
     else printReport(report);
     if (!report.ok) process.exitCode = 1;
   },

@@ -92,7 +92,7 @@ async function readHeader(file: RandomAccessFile): Promise<GgufHeader> {
   }
 }
 
-export function parseHeader(bytes: Uint8Array, fileSize: number, file: string): GgufHeader {
+function parseHeader(bytes: Uint8Array, fileSize: number, file: string): GgufHeader {
   const cursor = new GgufCursor(bytes, fileSize, file);
   const magic = cursor.u32();
   if (magic !== GGUF_MAGIC) {

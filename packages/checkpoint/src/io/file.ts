@@ -1,5 +1,6 @@
 /** Files read by position, so that memory holds what is asked for and no more. */
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { allocateOrThrow, isW4A16Error } from "@w4a16/core";
 import { fileError, invalid } from "../errors.js";
 
 export class RandomAccessFile implements AsyncDisposable {
@@ -39,6 +40,7 @@ export class RandomAccessFile implements AsyncDisposable {
       );
     }
     const bytes = await readFully(this.handle, offset, length).catch((cause) => {
+      if (isW4A16Error(cause)) throw this.#tooLarge(length);
       throw this.#closed ? this.#closedError() : fileError(this.path, cause, "read");
     });
     if (bytes.length === length) return bytes;
@@ -57,6 +59,16 @@ export class RandomAccessFile implements AsyncDisposable {
     await this.handle.close();
   }
 
+  #tooLarge(length: number) {
+    return invalid(
+      "W4A16_FILE_UNREADABLE",
+      this.path,
+      `memory for a tensor of ${length} bytes`,
+      "a failed allocation",
+      "Use a machine with more memory: a tensor is read whole.",
+    );
+  }
+
   #closedError() {
     return invalid(
       "W4A16_FILE_UNREADABLE",
@@ -68,13 +80,17 @@ export class RandomAccessFile implements AsyncDisposable {
   }
 }
 
-/** Up to `length` bytes from `offset`; fewer where the file ends before. */
+/**
+ * Up to `length` bytes from `offset`; fewer where the file ends before.
+ *
+ * @throws DeviceError `W4A16_OUT_OF_MEMORY`.
+ */
 export async function readFully(
   handle: FileHandle,
   offset: number,
   length: number,
 ): Promise<Uint8Array> {
-  const bytes = new Uint8Array(length);
+  const bytes = allocateOrThrow(length, () => new Uint8Array(length));
   for (let done = 0; done < length; ) {
     // One read call returns at most 2 GiB.
     const step = Math.min(length - done, 2 ** 30);

@@ -11,7 +11,7 @@ export class LayerFields {
   ) {}
 
   key(field: string): string {
-    return this.name === "" ? field : `${this.name}.${field}`;
+    return `${this.name}.${field}`;
   }
 
   has(field: string): boolean {

@@ -11,13 +11,16 @@ export function readFloatLayers(store: TensorStore, owned: ReadonlySet<string>):
       const matrix = shape.length === 2 && shape.every((size) => size > 0);
       return matrix && isFloatDType(dtype) && !owned.has(name);
     })
-    .map(describe);
+    .map((info) => describe(store, info));
 }
 
-function describe({ name, dtype, shape, byteLength }: TensorInfo): LinearLayer {
+function describe(store: TensorStore, info: TensorInfo): LinearLayer {
+  const { name, dtype, shape, byteLength } = info;
   const [outFeatures, inFeatures] = shape as [number, number];
+  const short = name.replace(/\.weight$/, "");
   return {
-    name: name.replace(/\.weight$/, ""),
+    // Beside a tensor `x`, `x.weight` keeps its full name.
+    name: store.tensors.has(short) ? name : short,
     format: "float",
     outFeatures,
     inFeatures,

@@ -19,7 +19,7 @@ import type { TensorStore } from "../store.js";
 import { FLOATS, LayerFields, unsupported } from "./fields.js";
 import type { LinearLayer } from "./types.js";
 
-export const W4A16_VERSION = "1";
+const W4A16_VERSION = "1";
 const CODE = "W4A16_INVALID_CHECKPOINT";
 const FIELDS = ["packed", "scales", "zeros"];
 

@@ -2,9 +2,15 @@
  * A quantized layer as an ONNX model of one `com.microsoft.MatMulNBits` node:
  * input `X` [M, K], output `Y` [M, N], both float32.
  */
-import type { Int4Weight } from "@w4a16/core";
+import {
+  ArgumentError,
+  describeValue,
+  type Int4Weight,
+  requireInt4Weight,
+  requireOptions,
+} from "@w4a16/core";
 import { toOnnx, toOnnxZeroPoints, transposeFloats } from "@w4a16/packing";
-import { clip } from "../errors.js";
+import { clip, requireText } from "../errors.js";
 import { encodeFloats } from "../floats.js";
 import { unsupported } from "../linear/fields.js";
 import { fitWeight, splitGroups } from "../write/fit.js";
@@ -26,14 +32,19 @@ export interface OnnxOptions {
  * The bytes of a `.onnx` file. Zeros that are whole numbers of 0..15 are stored as
  * integer zero points, any others as float ones: neither loses anything.
  *
- * @throws CheckpointError `W4A16_UNSUPPORTED_FORMAT` unless G is a multiple of a
+ * @throws ArgumentError on a weight that is not well formed or an unknown option, and
+ * CheckpointError `W4A16_UNSUPPORTED_FORMAT` unless G is a multiple of a
  * power of two ≥ 16, or where the model would not fit into a protocol buffer.
  */
 export function encodeOnnx(
   name: string,
   weight: Int4Weight,
-  { accuracyLevel = 0 }: OnnxOptions = {},
+  options: OnnxOptions = {},
 ): Uint8Array {
+  requireText("name", name, "Pass the layer's name.");
+  requireInt4Weight(weight);
+  requireOptions("options", options, ["accuracyLevel"]);
+  const accuracyLevel = requireAccuracyLevel(options.accuracyLevel ?? 0);
   const unsigned = fitWeight(name, weight, { format: "onnx", signed: false, zeros: "real" }, false);
   const blockSize = blockSizeOf(name, unsigned.groupSize);
   const fitted = splitGroups(name, unsigned, blockSize, "onnx");
@@ -70,6 +81,17 @@ export function encodeOnnx(
     tensors,
     reduction: k,
     width: n,
+  });
+}
+
+function requireAccuracyLevel(level: unknown): number {
+  if (level === 0 || level === 1 || level === 4) return level;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "accuracyLevel",
+    expected: "0, 1 or 4",
+    received: describeValue(level),
+    fix: "Leave it away for 0: products in float32.",
   });
 }
 

@@ -31,7 +31,7 @@ export const DTYPE_BITS: Readonly<Record<string, number>> = {
 };
 
 /** The most a header may have, as the format's own library sets it. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 
 export interface SafetensorsEntry extends TensorInfo {
   /** First byte, counted from the end of the header. */

@@ -3,9 +3,9 @@
  * with repeated parameters, and, only where asked, other codes for zeros that the
  * format does not have.
  */
-import { ArgumentError, dequantize, type Int4Weight } from "@w4a16/core";
+import { ArgumentError, dequantize, type Int4Weight, requireInt4Weight } from "@w4a16/core";
 import { flipSigns, packLinear, requireWholeZeros } from "@w4a16/packing";
-import { clip, inLayer } from "../errors.js";
+import { clip, inLayer, requireName } from "../errors.js";
 import { unsupported } from "../linear/fields.js";
 
 export interface Requirements {
@@ -46,13 +46,25 @@ export function fitWeight(
 }
 
 /** s4 codes as u4, with zeros moved along by 8. */
-export function toUnsigned(weight: Int4Weight): Int4Weight {
+function toUnsigned(weight: Int4Weight): Int4Weight {
   return {
     ...weight,
     signed: false,
     packed: flipSigns(weight.packed),
     zeros: weight.zeros.map((zero) => zero + 8),
   };
+}
+
+/** Checks that groups divide into smaller ones, and gives how many each makes. */
+export function requireSplit(name: string, from: number, into: number, format: string): number {
+  const copies = from / into;
+  if (Number.isInteger(copies)) return copies;
+  throw unsupported(
+    `layer ${clip(name)}`,
+    `a group size that is a multiple of ${into}, as ${format} has it`,
+    String(from),
+    `Quantize the original with --group-size ${into}.`,
+  );
 }
 
 /** The same weight in smaller groups, each with the parameters of the group it was in. */
@@ -62,16 +74,8 @@ export function splitGroups(
   groupSize: number,
   format: string,
 ): Int4Weight {
-  if (weight.groupSize === groupSize) return weight;
-  const copies = weight.groupSize / groupSize;
-  if (!Number.isInteger(copies)) {
-    throw unsupported(
-      `layer ${clip(name)}`,
-      `a group size that is a multiple of ${groupSize}, as ${format} has it`,
-      String(weight.groupSize),
-      `Quantize the original with --group-size ${groupSize}.`,
-    );
-  }
+  const copies = requireSplit(name, weight.groupSize, groupSize, format);
+  if (copies === 1) return weight;
   const n = weight.outFeatures;
   const repeat = (values: Float32Array) => {
     const repeated = new Float32Array(values.length * copies);
@@ -89,7 +93,8 @@ export function splitGroups(
  * dequantizes to. A group that has such a zero already keeps its codes.
  */
 export function requantizeWeight(weight: Int4Weight, zeros: "whole" | "eight"): Int4Weight {
-  const { outFeatures: n, inFeatures: k, groupSize } = weight;
+  const { outFeatures: n, inFeatures: k, groupSize } = requireInt4Weight(weight);
+  requireName("zeros", zeros, ["whole", "eight"]);
   const [lowest, highest] = zeros === "whole" ? [0, 15] : [8, 8];
   const values = dequantize(weight);
   const codes = new Uint8Array(n * k);

@@ -1,7 +1,8 @@
 /** What `quantize` and `convert` share: the output formats, and the tensors copied as they are. */
 import { realpath, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import type { Int4Weight } from "@w4a16/core";
-import { CheckpointError, fileError } from "../errors.js";
+import { CheckpointError, clip, fileError, invalid } from "../errors.js";
 import { layoutGguf } from "../gguf/encode.js";
 import { ggufTypeNumber } from "../gguf/types.js";
 import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
@@ -11,6 +12,7 @@ import { type FileLayout, layoutSafetensors, type TensorSpec } from "../safetens
 import { DTYPE_BITS } from "../safetensors/header.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { fitWeight, type Requirements } from "./fit.js";
+import type { WriteItem } from "./resumable.js";
 
 /** Formats of whole checkpoints in one file. */
 export type FileFormat = "w4a16" | "hqq" | "q4_0" | "q4_1";
@@ -85,6 +87,29 @@ export function encodeWeight(
   return bytes(fitWeight(name, weight, requirements, requantize));
 }
 
+/** The layout of a file of what `items` make. */
+export function layoutOf(
+  { layout }: OutputFormat,
+  items: readonly WriteItem<unknown>[],
+  layers: ReadonlyMap<string, WeightShape>,
+): FileLayout {
+  const tensors = items.flatMap((item) => [...item.tensors]);
+  const names = new Set<string>();
+  for (const { name } of tensors) {
+    if (names.has(name)) {
+      throw invalid(
+        "W4A16_INVALID_CHECKPOINT",
+        `tensor ${clip(name)}`,
+        "a name that no other tensor of the output has",
+        "one that a layer and a copied tensor would share",
+        "Leave the layer out with --exclude, or rename the tensor in the input.",
+      );
+    }
+    names.add(name);
+  }
+  return layout(tensors, layers);
+}
+
 /** A tensor that goes to the output as it is. */
 export function copyItem(store: TensorStore, { name, dtype, shape }: TensorInfo) {
   return {
@@ -107,10 +132,22 @@ export async function fingerprint(store: TensorStore, settings: object): Promise
   return JSON.stringify({ files, settings });
 }
 
-/** Refuses an output that is one of the inputs. */
-export async function requireOtherFile(store: TensorStore, out: string): Promise<void> {
-  const target = await realpath(out).catch(() => undefined);
+/**
+ * Refuses an output that is one of the inputs, or that is there and is no file: what is
+ * written takes its name, and a folder, a pipe or a device must not lose it.
+ */
+export async function requireOutput(store: TensorStore, out: string): Promise<void> {
+  const target = await realpath(resolve(out)).catch(() => undefined);
   if (target === undefined) return;
+  if (!(await stat(target)).isFile()) {
+    throw new CheckpointError({
+      code: "W4A16_WRITE_FAILED",
+      subject: clip(out, 400),
+      expected: "the name of a file",
+      received: "a folder, a pipe or a device",
+      fix: "Name a file in a folder that exists.",
+    });
+  }
   for (const file of store.files) {
     if ((await realpath(file)) !== target) continue;
     throw new CheckpointError({

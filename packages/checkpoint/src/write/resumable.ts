@@ -32,7 +32,8 @@ export interface WritePlan<Note> {
 }
 
 interface JournalLine {
-  readonly name: string;
+  /** Of the item's first tensor: no two items make the same. */
+  readonly tensor: string;
   readonly hash: string;
   readonly note: unknown;
 }
@@ -62,8 +63,10 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
   const file = await open(partial, earlier.length > 0 ? "r+" : "w+").catch(() =>
     open(partial, "w+"),
   );
+  let finished = 0;
   try {
     const kept = await keepIntact(file, plan, earlier);
+    finished = kept.size;
     await file.truncate(plan.layout.size);
     await writeFully(file, plan.layout.header, 0);
     const lines = [JSON.stringify({ key, pid: process.pid }), ...kept.values()].map((line) =>
@@ -72,7 +75,7 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
     await writeFile(journal, `${lines.join("\n")}\n`);
     for (const item of plan.items) {
       throwIfAborted("write", plan.signal);
-      const line = kept.get(item.name);
+      const line = kept.get(item.tensors[0]!.name);
       if (line) {
         plan.onItem?.(item, line.note as Note, true);
         continue;
@@ -80,8 +83,10 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
       const { bytes, note } = await item.produce();
       throwIfAborted("write", plan.signal);
       await writeItem(file, plan.layout, item, bytes);
-      const done: JournalLine = { name: item.name, hash: hashOf(bytes), note };
+      const tensor = item.tensors[0]!.name;
+      const done: JournalLine = { tensor, hash: hashOf(bytes), note };
       await writeFile(journal, `${JSON.stringify(done)}\n`, { flag: "a" });
+      finished++;
       plan.onItem?.(item, note, false);
     }
     await file.sync();
@@ -90,8 +95,12 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
     await syncFolder(dirname(path));
     await rm(journal, { force: true });
     return kept.size;
-  } finally {
+  } catch (error) {
     await file.close().catch(() => {});
+    // With nothing finished there is nothing to continue.
+    if (finished === 0)
+      await Promise.all([partial, journal].map((name) => rm(name, { force: true })));
+    throw error;
   }
 }
 
@@ -122,17 +131,17 @@ async function keepIntact<Note>(
   { layout, items }: WritePlan<Note>,
   lines: readonly JournalLine[],
 ): Promise<Map<string, JournalLine>> {
-  const byName = new Map(items.map((item) => [item.name, item]));
+  const byTensor = new Map(items.map((item) => [item.tensors[0]!.name, item]));
   const kept = new Map<string, JournalLine>();
   for (const line of lines) {
-    const item = byName.get(line.name);
+    const item = byTensor.get(line.tensor);
     if (!item) continue;
     const bytes: Uint8Array[] = [];
     for (const { name } of item.tensors) {
       const { offset, byteLength } = layout.places.get(name)!;
       bytes.push(await readFully(file, offset, byteLength));
     }
-    if (hashOf(bytes) === line.hash) kept.set(line.name, line);
+    if (hashOf(bytes) === line.hash) kept.set(line.tensor, line);
   }
   return kept;
 }

@@ -33,7 +33,7 @@ export abstract class Handle implements Disposing {
   protected abstract release(): void;
 }
 
-export function disposedError(what: string): DeviceError {
+function disposedError(what: string): DeviceError {
   return new DeviceError({
     code: "W4A16_DISPOSED",
     subject: what,

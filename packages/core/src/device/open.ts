@@ -1,4 +1,10 @@
-import { DeviceError, describeValue, requireOptions } from "../errors.js";
+import {
+  ArgumentError,
+  DeviceError,
+  describeValue,
+  requireCallback,
+  requireOptions,
+} from "../errors.js";
 import type { Availability, Backend, Device } from "./types.js";
 
 export interface OpenDeviceOptions {
@@ -12,13 +18,16 @@ export interface OpenDeviceOptions {
  * that is not available is an error.
  *
  * @throws DeviceError `W4A16_UNKNOWN_DEVICE` or `W4A16_DEVICE_UNAVAILABLE`.
+ * @throws ArgumentError for what is no list of backends.
  */
 export async function openDevice(
   name: string,
   backends: readonly Backend[],
   options: OpenDeviceOptions = {},
 ): Promise<Device> {
+  requireBackends(backends);
   requireOptions("options", options, ["onSkip"]);
+  requireCallback("onSkip", options.onSkip);
   if (name !== "auto") {
     const backend = backends.find((candidate) => candidate.name === name);
     if (!backend) throw unknownDevice(name, backends);
@@ -65,6 +74,19 @@ export function unavailableError(
     expected: "an available backend",
     received: why.reason,
     fix: why.fix,
+  });
+}
+
+function requireBackends(backends: readonly Backend[]): void {
+  const isBackend = (value: Partial<Backend> | null | undefined) =>
+    typeof value?.availability === "function" && typeof value.open === "function";
+  if (Array.isArray(backends) && backends.every(isBackend)) return;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_TYPE",
+    subject: "backends",
+    expected: "an array of backends",
+    received: describeValue(backends),
+    fix: "Pass those to choose from, such as [cpu, reference]; openDevice of w4a16 knows them all.",
   });
 }
 

@@ -13,6 +13,20 @@ import type { Device, DeviceTensor, DeviceWeight, MatmulOptions } from "./types.
 /** The two products of a weight. */
 export type Direction = "matmul" | "matmulTransposed";
 
+export const DIRECTIONS: readonly Direction[] = ["matmul", "matmulTransposed"];
+
+/** Checks that `direction` names a product. Throws `W4A16_INVALID_VALUE`. */
+export function requireDirection(subject: string, direction: unknown): Direction {
+  if (DIRECTIONS.includes(direction as Direction)) return direction as Direction;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject,
+    expected: DIRECTIONS.join(" or "),
+    received: describeValue(direction),
+    fix: "Pass one of these names.",
+  });
+}
+
 /** A tensor of a device's own class, as {@link TensorBase} provides it. */
 export interface OperandTensor extends DeviceTensor {
   readonly rows: number;
@@ -80,7 +94,7 @@ export function requireOperands<Tensor extends OperandTensor>(
       input.shape,
     );
   }
-  const outShape = input.shape.slice();
+  const outShape = [...input.shape];
   outShape[outShape.length - 1] = width;
   const bias =
     options.bias === undefined

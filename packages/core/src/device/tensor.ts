@@ -64,7 +64,7 @@ export abstract class TensorBase<Memory, Owner extends Device>
     layout: TensorLayout,
   ) {
     super();
-    this.shape = layout.shape;
+    this.shape = Object.freeze([...layout.shape]);
     this.dtype = layout.dtype;
     this.offset = layout.offset;
     this.rowStride = layout.rowStride;
@@ -139,7 +139,8 @@ export function contiguousLayout(shape: readonly number[], dtype: DType): Tensor
       fix: "Pass [M, K] for activations, [N] for a bias.",
     });
   }
-  const sizes = shape.map((size, i) => requireInteger(`shape[${i}]`, size, 0));
+  // Array.from: `map` would pass over the holes of a sparse array.
+  const sizes = Array.from(shape, (size, i) => requireInteger(`shape[${i}]`, size, 0));
   requireInteger("the number of elements", elementCount(sizes), 0);
   return { shape: sizes, dtype, offset: 0, rowStride: sizes.at(-1)! };
 }

@@ -1,5 +1,12 @@
 /** The number formats of activations, and the typed arrays that carry them. */
-import { ArgumentError, describeValue, requireLength } from "../errors.js";
+import {
+  ArgumentError,
+  describeValue,
+  requireInstance,
+  requireInteger,
+  requireLength,
+} from "../errors.js";
+import { allocateOrThrow } from "../memory.js";
 import { decodeBFloat16, encodeBFloat16 } from "./bfloat16.js";
 import { decodeFloat16, encodeFloat16 } from "./float16.js";
 
@@ -42,9 +49,17 @@ export function requireDType(subject: string, dtype: unknown): DType {
   });
 }
 
-/** A new array of zeros for `length` elements of `dtype`. */
+/**
+ * A new array of zeros for `length` elements of `dtype`.
+ *
+ * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate it.
+ */
 export function allocate(dtype: DType, length: number): TensorArray {
-  return dtype === "float32" ? new Float32Array(length) : new Uint16Array(length);
+  requireDType("dtype", dtype);
+  requireInteger("length", length, 0);
+  return allocateOrThrow(length * bytesPerElement(dtype), () =>
+    dtype === "float32" ? new Float32Array(length) : new Uint16Array(length),
+  );
 }
 
 /**
@@ -54,40 +69,50 @@ export function allocate(dtype: DType, length: number): TensorArray {
  * @throws ArgumentError `W4A16_INVALID_TYPE` or `W4A16_INVALID_LENGTH`.
  */
 export function encode(dtype: DType, data: TensorData, length: number): TensorArray {
-  requireLength("data", data, length, "as the tensor's shape says");
+  requireDType("dtype", dtype);
+  if (!isDataOf(dtype, data)) {
+    throw new ArgumentError({
+      code: "W4A16_INVALID_TYPE",
+      subject: "data",
+      expected:
+        dtype === "float32"
+          ? "a Float32Array"
+          : `a Float32Array, or a Uint16Array of ${dtype} bits${dtype === "float16" ? ", or a Float16Array" : ""}`,
+      received: describeValue(data),
+      fix: `Convert the values to one of these for a tensor of dtype ${dtype}.`,
+    });
+  }
+  requireLength("data", data, requireInteger("length", length, 0), "as the tensor's shape says");
   if (data instanceof Float32Array) {
     if (dtype === "float32") return data;
     return dtype === "float16" ? encodeFloat16(data) : encodeBFloat16(data);
   }
-  if (dtype !== "float32" && data instanceof Uint16Array) return data;
-  if (dtype === "float16" && isFloat16Array(data)) {
-    return new Uint16Array(data.buffer, data.byteOffset, data.length);
-  }
-  throw new ArgumentError({
-    code: "W4A16_INVALID_TYPE",
-    subject: "data",
-    expected:
-      dtype === "float32"
-        ? "a Float32Array"
-        : `a Float32Array, or a Uint16Array of ${dtype} bits${dtype === "float16" ? ", or a Float16Array" : ""}`,
-    received: describeValue(data),
-    fix: `Convert the values to one of these for a tensor of dtype ${dtype}.`,
-  });
+  if (data instanceof Uint16Array) return data;
+  return new Uint16Array(data.buffer, data.byteOffset, data.length);
 }
 
 /** The float32 values of elements of `dtype`; float32 elements are returned as they are. */
 export function decode(dtype: DType, elements: TensorArray): Float32Array {
-  if (elements instanceof Float32Array) return elements;
-  return dtype === "float16" ? decodeFloat16(elements) : decodeBFloat16(elements);
+  if (requireDType("dtype", dtype) === "float32") {
+    return requireInstance("elements", elements, [Float32Array]);
+  }
+  const bits = requireInstance("elements", elements, [Uint16Array]);
+  return dtype === "float16" ? decodeFloat16(bits) : decodeBFloat16(bits);
 }
 
 /** Rounds each value to `dtype` and back, into a new array. */
 export function roundTo(dtype: DType, values: Float32Array): Float32Array {
+  requireInstance("values", values, [Float32Array]);
   return dtype === "float32" ? values.slice() : decode(dtype, encode(dtype, values, values.length));
 }
 
-function isFloat16Array(data: unknown): data is Float16ArrayLike {
-  return (
-    ArrayBuffer.isView(data) && Object.prototype.toString.call(data) === "[object Float16Array]"
-  );
+function isDataOf(dtype: DType, data: unknown): data is TensorData {
+  if (!ArrayBuffer.isView(data)) return false;
+  if (data instanceof Float32Array) return true;
+  if (data instanceof Uint16Array) return dtype !== "float32";
+  return dtype === "float16" && isFloat16Array(data);
+}
+
+function isFloat16Array(data: ArrayBufferView): data is Float16ArrayLike {
+  return Object.prototype.toString.call(data) === "[object Float16Array]";
 }

@@ -2,6 +2,8 @@
  * IEEE 754 binary16 (1 sign, 5 exponent, 10 fraction bits). Values travel as
  * their 16 bits in a `Uint16Array`, or in a `Float16Array` where the runtime has it.
  */
+import { requireInteger } from "../errors.js";
+import { conversionOutput, requireNumber } from "./conversion.js";
 
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
@@ -17,33 +19,29 @@ const REBIAS = (127 - 15) << 23;
 
 /** Rounds one number to float16, nearest even, overflow to infinity. Returns its bits. */
 export function toFloat16Bits(value: number): number {
-  f32[0] = value;
+  f32[0] = requireNumber("value", value);
   return roundFloat32Bits(u32[0]!);
 }
 
 /** The value of float16 `bits`, exactly. */
 export function fromFloat16Bits(bits: number): number {
-  return decodeTable()[bits & 0xffff]!;
+  return decodeTable()[requireInteger("bits", bits, 0, 0xffff)]!;
 }
 
-/** Rounds an array to float16 bits, nearest even. `out` may be given to avoid an allocation. */
-export function encodeFloat16(
-  values: Float32Array,
-  out: Uint16Array = new Uint16Array(values.length),
-): Uint16Array {
+/** Rounds an array to float16 bits, nearest even. `out`, as long, may be given to avoid an allocation. */
+export function encodeFloat16(values: Float32Array, out?: Uint16Array): Uint16Array {
+  const encoded = conversionOutput(values, Float32Array, out, Uint16Array);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  for (let i = 0; i < bits.length; i++) out[i] = roundFloat32Bits(bits[i]!);
-  return out;
+  for (let i = 0; i < bits.length; i++) encoded[i] = roundFloat32Bits(bits[i]!);
+  return encoded;
 }
 
 /** The float32 values of float16 bits, exactly. */
-export function decodeFloat16(
-  bits: Uint16Array,
-  out: Float32Array = new Float32Array(bits.length),
-): Float32Array {
+export function decodeFloat16(bits: Uint16Array, out?: Float32Array): Float32Array {
+  const decoded = conversionOutput(bits, Uint16Array, out, Float32Array);
   const table = decodeTable();
-  for (let i = 0; i < bits.length; i++) out[i] = table[bits[i]!]!;
-  return out;
+  for (let i = 0; i < bits.length; i++) decoded[i] = table[bits[i]!]!;
+  return decoded;
 }
 
 function roundFloat32Bits(bits: number): number {

@@ -55,7 +55,7 @@ export function storeBlock(
 }
 
 /** Stores a block's parameters, in group order [rows, K/G], as scales and zeros [K/G, N]. */
-export function storeParameters(
+function storeParameters(
   { outFeatures: n, inFeatures, groupSize, scales, zeros }: Int4Weight,
   row: number,
   parameters: GroupParameters,

@@ -1,11 +1,10 @@
-import { ArgumentError, requireInteger } from "../errors.js";
+import { ArgumentError, requireBoolean, requireInteger } from "../errors.js";
 import { encodeGroups, fitRange, type GroupParameters, unsignedRange } from "./groups.js";
 import { solveHqq } from "./hqq.js";
 import {
   HQQ_OPTIONS,
   type HqqOptions,
   type QuantizeShape,
-  requireBoolean,
   requireInput,
   resolveHqq,
 } from "./options.js";

@@ -25,7 +25,7 @@ export interface GroupParameters {
 }
 
 /** Parameters for `groups` groups, all zero. */
-export function allocateParameters(groups: number): GroupParameters {
+function allocateParameters(groups: number): GroupParameters {
   return { inverseScales: new Float32Array(groups), zeros: new Float32Array(groups) };
 }
 

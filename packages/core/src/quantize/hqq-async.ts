@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { ArgumentError, requireInteger } from "../errors.js";
+import { ArgumentError, requireCallback, requireInteger, requireLength } from "../errors.js";
 import type { Int4Weight } from "../weight.js";
 import { allocateInt4Weight, blocksOf, insertBlock } from "./blocks.js";
 import type { HqqAnswer, HqqTask } from "./hqq-protocol.js";
@@ -32,6 +32,8 @@ export interface HqqAsyncOptions extends QuantizeShape, HqqOptions {
 
 /** Fewer weights than this to a worker cost less than starting it. */
 const WEIGHTS_PER_WORKER = 2 ** 19;
+/** Most worker threads: above any machine's cores, and far below what would exhaust its memory. */
+export const MAX_WORKERS = 1024;
 
 /**
  * As `quantizeHqq`, with the same bits, on worker threads: the event loop stays
@@ -49,13 +51,12 @@ export async function quantizeHqqAsync(
   const settings = resolveHqq(options);
   const { k, groupSize } = input;
   const { onProgress, signal } = options;
+  requireCallback("onProgress", onProgress);
   const blocks = blocksOf(input);
-  const workers = requireInteger(
-    "workers",
-    options.workers ??
-      Math.min(availableParallelism(), Math.ceil(weight.length / WEIGHTS_PER_WORKER)),
-    1,
-  );
+  const workers =
+    options.workers === undefined
+      ? Math.min(availableParallelism(), Math.ceil(weight.length / WEIGHTS_PER_WORKER))
+      : requireInteger("workers", options.workers, 1, MAX_WORKERS);
 
   const result = allocateInt4Weight(input, false);
   const histories: Array<readonly number[]> = blocks.map(() => []);
@@ -70,6 +71,8 @@ export async function quantizeHqqAsync(
       blocks.length,
       (index) => {
         const { row, rows, weight: view } = blocks[index]!;
+        // Transferring its buffer to a thread empties an array.
+        requireLength("weight", view, rows * k, "as when the call began");
         const copy = takeArray(spare, view.length);
         copy.set(view);
         return { weight: copy, rows, groupSize, settings, iterations, origin: row * k };

@@ -1,7 +1,8 @@
+import { requireBoolean } from "../errors.js";
 import type { Int4Weight } from "../weight.js";
 import { allocateInt4Weight, blocksOf, storeBlock } from "./blocks.js";
 import { fitMagnitude, fitRange, S4_RANGE, unsignedRange } from "./groups.js";
-import { type QuantizeShape, requireBoolean, requireInput } from "./options.js";
+import { type QuantizeShape, requireInput } from "./options.js";
 
 export interface MinMaxOptions extends QuantizeShape {
   /** True: s4 codes −7..7 and zero 0. False, the default: u4 codes 0..15 and a real zero. */

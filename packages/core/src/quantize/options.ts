@@ -2,6 +2,7 @@
 import {
   ArgumentError,
   describeValue,
+  requireBoolean,
   requireInstance,
   requireInteger,
   requireLength,
@@ -31,7 +32,7 @@ export interface HqqOptions {
   readonly beta?: number | undefined;
   /** Factor on beta after each iteration, > 0. Default 1.01. */
   readonly kappa?: number | undefined;
-  /** Most iterations to run. Default 20. */
+  /** Most iterations to run, up to 10,000. Default 20. */
   readonly iterations?: number | undefined;
   /** Stop when the mean error of the whole matrix no longer falls. Default true. */
   readonly earlyStop?: boolean | undefined;
@@ -50,7 +51,10 @@ export interface QuantizeInput {
 /** {@link HqqOptions} with every default filled in. */
 export type HqqSettings = { readonly [Name in keyof HqqOptions]-?: NonNullable<HqqOptions[Name]> };
 
-export const SHAPE_OPTIONS = ["outFeatures", "inFeatures", "groupSize"];
+/** Groups may go on alternating between two zeros, so that only this ends some weights. */
+const MAX_ITERATIONS = 10_000;
+
+const SHAPE_OPTIONS = ["outFeatures", "inFeatures", "groupSize"];
 export const HQQ_OPTIONS = ["lpNorm", "beta", "kappa", "iterations", "earlyStop", "roundZero"];
 
 /** Checks option names, the shape and the weight's class and length. */
@@ -73,22 +77,10 @@ export function resolveHqq(options: HqqOptions): HqqSettings {
     lpNorm: requireNumber("lpNorm", options.lpNorm ?? 0.7, 0, 1),
     beta: requireNumber("beta", options.beta ?? 10, 0, Number.MAX_VALUE),
     kappa: requireNumber("kappa", options.kappa ?? 1.01, 0, Number.MAX_VALUE),
-    iterations: requireInteger("iterations", options.iterations ?? 20, 0),
+    iterations: requireInteger("iterations", options.iterations ?? 20, 0, MAX_ITERATIONS),
     earlyStop: requireBoolean("earlyStop", options.earlyStop ?? true),
     roundZero: requireBoolean("roundZero", options.roundZero ?? false),
   };
-}
-
-/** Checks that a flag is a boolean. Throws `W4A16_INVALID_TYPE`. */
-export function requireBoolean(subject: string, value: unknown): boolean {
-  if (typeof value === "boolean") return value;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_TYPE",
-    subject,
-    expected: "true or false",
-    received: describeValue(value),
-    fix: `Pass ${subject} as a boolean.`,
-  });
 }
 
 function requireNumber(subject: string, value: unknown, above: number, most: number): number {

@@ -19,7 +19,7 @@ namespace {
 constexpr size_t kPairs = kTile / 2;  // of n, 16 apart
 
 struct Scratch {
-  alignas(64) uint32_t turned[kTile / 2 * kTileQuads];
+  alignas(64) uint32_t turned[16 * kTileQuads];
   alignas(64) uint16_t codes[2][kPairs][kTile / 2];  // a pair's nibbles, for 16 quads
   alignas(64) uint16_t a[kPanelRows][kTile];         // [rows][pairs][2]
   alignas(64) float correction[kPanelRows][Vec::kLanes];
@@ -33,26 +33,28 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
   }
 }
 
-// The low nibbles of a dword's bytes in its low half, the high nibbles in its high half.
-inline __m512i gatherNibbles(__m512i dwords) {
+// The low nibbles of the bytes of `low` in the low halves of dwords, those of `high` in the high.
+inline __m512i gatherNibbles(__m512i low, __m512i high) {
   const auto squeeze = [](__m512i v) {
     v = _mm512_and_si512(v, _mm512_set1_epi32(0x0f0f0f0f));
     v = _mm512_and_si512(_mm512_or_si512(v, _mm512_srli_epi32(v, 4)),
                          _mm512_set1_epi32(0x00ff00ff));
     return _mm512_or_si512(v, _mm512_srli_epi32(v, 8));
   };
-  const __m512i low = squeeze(dwords), high = squeeze(_mm512_srli_epi32(dwords, 4));
-  return _mm512_mask_blend_epi16(0xaaaaaaaa, low, _mm512_slli_epi32(high, 16));
+  return _mm512_mask_blend_epi16(0xaaaaaaaa, squeeze(low), _mm512_slli_epi32(squeeze(high), 16));
 }
 
 void fillCodes(const WeightView& w, size_t nTile, size_t quad, uint16_t (*to)[kTile / 2],
                uint32_t* turned) {
   const uint32_t* codes =
       reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
-  Vec::turn(codes, turned);
-  Vec::turn(codes + 16, turned + 16 * kTileQuads);
-  for (size_t pair = 0; pair < kPairs; pair++) {
-    _mm512_store_si512(to[pair], gatherNibbles(_mm512_load_si512(turned + pair * kTileQuads)));
+  for (size_t half = 0; half < 2; half++) {
+    Vec::turn(codes + 32 * half, turned);
+    for (size_t n = 0; n < 16; n++) {
+      const __m512i low = Vec::spreadPairs(turnedColumn(turned, n));
+      const __m512i high = Vec::spreadPairs(turnedColumn(turned, n + 16));
+      _mm512_store_si512(to[16 * half + n], gatherNibbles(low, high));
+    }
   }
 }
 
@@ -116,38 +118,19 @@ void micro(const uint16_t (*a)[kTile], const uint16_t (*codes)[kTile / 2], __m51
   }
 }
 
-void microRows(size_t rows, const uint16_t (*a)[kTile], const uint16_t (*codes)[kTile / 2],
-               __m512i table, float* y, bool first) {
-  switch (rows) {
-    case 1:
-      return micro<1>(a, codes, table, y, first);
-    case 2:
-      return micro<2>(a, codes, table, y, first);
-    case 3:
-      return micro<3>(a, codes, table, y, first);
-    case 4:
-      return micro<4>(a, codes, table, y, first);
-    case 5:
-      return micro<5>(a, codes, table, y, first);
-    default:
-      return micro<6>(a, codes, table, y, first);
-  }
-}
-
 // One or two tiles of the same group, which share the scaled activations.
 void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
   const __m512i table = codeTable();
   const size_t group = groupOf(w, tile);
-  const size_t rows = end - begin, steps = (rows + Vec::kMicroRows - 1) / Vec::kMicroRows;
+  const size_t rows = end - begin;
   for (size_t block = 0; block < w.nTiles; block++) {
     scaleRows(job, block, group, begin, end, s);
     for (size_t t = 0; t < tiles; t++) {
       fillCodes(w, block, (tile + t) * kTileQuads, s.codes[t], s.turned);
-      for (size_t step = 0; step < steps; step++) {
-        const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-        microRows(to - from, s.a + from, s.codes[t], table, s.y[t] + from * kTile, block == 0);
-      }
+      forMicroRows<Vec::kMicroRows>(rows, [&](size_t from, auto count) {
+        micro<count.value>(s.a + from, s.codes[t], table, s.y[t] + from * kTile, block == 0);
+      });
     }
   }
   for (size_t i = 0; i < rows; i++) {

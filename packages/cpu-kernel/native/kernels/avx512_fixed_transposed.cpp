@@ -2,10 +2,10 @@
 //
 // Scales vary along the reduction, so they go to the activations, once for each group of output
 // columns and block of 64 reduction columns (scaled_digits.inl):
-//     dX[k] += step · (Σ_n v[n]·(code[n,k] - 8) - Σ_n v[n]·(zero[n] - 8)),  v = round(dY·scale /
-//     step)
-// Both sums run over the same v, so the only error is that of rounding dY·scale. Two digits carry
-// float16 activations, three all others and float16 rows that would lose too much in two.
+//     dX[k] = Σ_blocks step · Σ_n v[n]·(code[n,k] - 8) - Σ_n dY[n]·scale[n]·(zero[n] - 8),
+//     v = round(dY·scale / step)
+// so the only error is that of rounding dY·scale. Two digits carry float16 activations, three all
+// others and float16 rows that would lose too much in two.
 #include <immintrin.h>
 
 #include "kernels/job.h"
@@ -21,14 +21,17 @@ namespace {
 #include "kernels/turned_micro.inl"
 #include "kernels/turned_direct.inl"
 
-constexpr size_t kMostTiles = 8;
+// So few rows are computed straight from the packed codes, which they stream through.
+constexpr size_t kDirectRows = 4;
+// Rows whose digits are made at once, whole micro-kernels, while the turned codes of a task's tiles
+// wait in the first-level cache. Of so few rows that all digits fit it, tiles take turns instead.
+constexpr size_t kChunk = 2 * Vec::kMicroRows, kMostChunk = 32;
+// Tiles of a task. A tile may have a group of its own, and so a slot for each row.
+constexpr size_t kMostTiles = 8, kMostTurnedTiles = 4;
+constexpr size_t kMostDirectTiles = 32;
+static_assert(kMostTiles * kMostChunk <= kSlots && kMostTurnedTiles * kChunk <= kSlots);
 // Rows × tiles of a task whose sums are kept.
 constexpr size_t kSums = 4 * kPanelRows;
-// So few rows are computed straight from the packed codes.
-constexpr size_t kDirectRows = 4;
-// Rows that take turns with the tiles of a task: whole micro-kernels, or all of a few rows.
-constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = kBatch;
-constexpr size_t kMostDigitRows = kDirectRows * kMostTiles;  // which a group each may need
 // Largest error, relative to the result, that two digits may cause: normally distributed products
 // take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for
 // chance to even out.
@@ -37,11 +40,11 @@ constexpr size_t kFloat16Terms = size_t{1} << 20;
 constexpr size_t kSampledGroups = 4;
 
 struct Scratch {
-  TurnedCodes codes[kMostTiles];
-  BatchScratch batch;
-  ScaledBlock blocks[kMostDigitRows];
-  alignas(64) uint8_t digits[kMostDigitRows * kDigitBytes];
-  alignas(64) float y[kSums * kTile];
+  TurnedCodes codes[kMostTurnedTiles];
+  Slots slots;
+  alignas(64) uint8_t digits[kMostChunk * kDigitBytes];
+  alignas(64) float zeros[kSums][16];   // [groups of the task][rows][lanes]
+  alignas(64) float y[kSums * kTile];  // [tiles][rows][64]
 };
 
 // Whether two digits carry a row: compares the noise of rounding to steps s, whose variance is
@@ -54,16 +57,11 @@ bool fitsTwoDigits(const Job& job, size_t row) {
   __m512 energy = _mm512_setzero_ps();
   for (size_t i = 0; i < samples; i++) {
     for (size_t t = 0; t < w.nTiles; t++) {
-      const BlockParameters b(w, t, w.groups * i / samples);
-      const float* x = floatsOf(job, t, row);
-      Magnitudes m = magnitudesOf<2>(x, b);
-      m.largest = reduceOne(m.largest, largerOf);
-      const float step = _mm512_cvtss_f32(stepOf<2>(m));
+      const Values p =
+          Values::load(floatsOf(job, t, row)) * scalesOf(w, t, w.groups * i / samples);
+      const float step = _mm512_reduce_max_ps(_mm512_abs_ps(p.largest())) / kLargestInteger<2>;
       noise += step * step;
-      for (int j = 0; j < 4; j++) {
-        const __m512 p = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
-        energy = _mm512_fmadd_ps(p, p, energy);
-      }
+      for (const __m512 v : p.at) energy = _mm512_fmadd_ps(v, v, energy);
     }
   }
   noise *= float(kTile) / 12;
@@ -79,72 +77,121 @@ void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
   }
 }
 
-// Tiles [from, to) of a task, counted from `tile`, that lie in one group.
+// Tiles [from, to) of a task, counted from its first, that lie in one group, the task's index-th.
 struct GroupTiles {
-  size_t group, from, to;
+  size_t index, group, from, to;
 };
 
 template <class F>
-void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
-  for (size_t from = 0; from < tiles;) {
-    const size_t group = groupOf(w, tile + from);
-    size_t to = from + 1;
-    while (to < tiles && groupOf(w, tile + to) == group) to++;
-    f(GroupTiles{group, from, to});
-    from = to;
+inline void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
+  const size_t perGroup = w.quadsPerGroup / kTileQuads;
+  GroupTiles g{0, tile / perGroup, 0, perGroup - tile % perGroup};
+  for (; g.from < tiles; g.index++, g.group++, g.from = g.to, g.to += perGroup) {
+    if (g.to > tiles) g.to = tiles;
+    f(g);
   }
 }
 
-// Adds one block to a few rows, one or two at a time. The digits for all groups come first: their
-// long chains overlap.
+size_t nextBlock(const WeightView& w, size_t nTile) {
+  return nTile + 1 < w.nTiles ? nTile + 1 : nTile;
+}
+
+// The codes that a task reads when it comes to its t-th tile, perhaps of the next block.
+const uint8_t* codesAhead(const WeightView& w, size_t nTile, size_t tile, size_t tiles, size_t t) {
+  return t < tiles ? codesOf(w, nTile, (tile + t) * kTileQuads)
+                   : codesOf(w, nextBlock(w, nTile), (tile + t - tiles) * kTileQuads);
+}
+
+void prefetchParameters(const WeightView& w, size_t nTile, size_t group) {
+  const size_t at = (nTile * w.groups + group) * kTile;
+  prefetchBytes<kTile * sizeof(float)>(reinterpret_cast<const uint8_t*>(w.scales + at));
+  prefetchBytes<kTile * sizeof(float)>(reinterpret_cast<const uint8_t*>(w.zeros + at));
+}
+
+// Adds one block to one or two rows of a task's group. Codes are fetched 4 KB, two tiles, ahead in
+// the order that the task reads them.
+template <int ROWS, int DIGITS>
+__attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size_t tile,
+                                         size_t tiles, const GroupTiles& g,
+                                         const float* const* x, const float* inverse,
+                                         const float* step, float* y, size_t rows) {
+  SpreadDigits<DIGITS> a[ROWS];
+#pragma GCC unroll 2
+  for (int r = 0; r < ROWS; r++) {
+    a[r].fill(Values::load(x[r]), scalesOf(w, nTile, g.group), inverse[r]);
+  }
+  prefetchParameters(w, nextBlock(w, nTile), g.group);
+  for (size_t t = g.from; t < g.to; t++) {
+    direct<ROWS, DIGITS>(codesOf(w, nTile, (tile + t) * kTileQuads),
+                         codesAhead(w, nTile, tile, tiles, t + 2), a, step,
+                         y + t * rows * kTile, kTile, nTile == 0);
+  }
+}
+
+// Adds one block to a few rows; two at a time where there are registers enough. The digits for all
+// groups come first: their long chains overlap.
 template <int DIGITS>
 void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t rows,
              Scratch& s) {
   const WeightView& w = *job.weight;
-  size_t at = 0;
-  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
-    const BlockParameters b(w, nTile, g.group);
-    for (size_t i = 0; i < rows; i++, at++) {
-      const float* x = floatsOf(job, nTile, job.order[begin + i]);
-      s.blocks[at] = scaleRow<DIGITS>(x, b, s.digits + at * kDigitBytes);
+  const size_t group = groupOf(w, tile), groups = groupOf(w, tile + tiles - 1) - group + 1;
+  const float* x[kDirectRows];
+  for (size_t i = 0; i < rows; i++) {
+    x[i] = floatsOf(job, nTile, job.order[begin + i]);
+    const Values values = Values::load(x[i]);
+    for (size_t g = 0, slot = i; g < groups; g++, slot += rows) {
+      measureRow(values, scalesOf(w, nTile, group + g), centredZerosOf(w, nTile, group + g),
+                 s.slots.largest[slot], s.zeros[slot], nTile == 0);
     }
-  });
-  at = 0;
+  }
+  findSteps<DIGITS>(groups * rows, s.slots);
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
-    for (size_t i = 0; i < rows; i += 2) {
-      const size_t count = rows - i < 2 ? 1 : 2;
-      SpreadDigits<DIGITS> a[2];
-      for (size_t r = 0; r < count; r++) a[r].fill(s.digits + (at + r) * kDigitBytes);
-      for (size_t t = g.from; t < g.to; t++) {
-        const size_t quad = (tile + t) * kTileQuads;
-        float* y = s.y + (t * rows + i) * kTile;
-        if (count == 1) {
-          direct<1, DIGITS>(w, nTile, quad, a, s.blocks + at, y, nTile == 0);
-        } else {
-          direct<2, DIGITS>(w, nTile, quad, a, s.blocks + at, y, nTile == 0);
-        }
-      }
-      at += count;
+    for (size_t i = 0; i < rows;) {
+      const bool two = DIGITS == 2 && rows - i >= 2;
+      const auto add = two ? addDirect<2, DIGITS> : addDirect<1, DIGITS>;
+      const size_t slot = g.index * rows + i;
+      add(w, nTile, tile, tiles, g, x + i, s.slots.inverse + slot, s.slots.step + slot,
+          s.y + i * kTile, rows);
+      i += two ? 2 : 1;
     }
   });
 }
 
-// Adds one block to some rows whose digits and activations stay in the first-level cache.
+// Adds one block to some rows, of `rows`, whose digits and activations stay in the first-level
+// cache. Unless they are turned already, codes are turned tile by tile.
 template <int DIGITS>
-void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t count,
-             float* y, size_t tileStride, Scratch& s) {
+__attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles,
+                                       size_t begin, size_t from, size_t count, size_t rows,
+                                       bool turned, Scratch& s) {
   const WeightView& w = *job.weight;
-  const size_t steps = (count + kMicroRows - 1) / kMicroRows;
-  const auto x = [&](size_t i) { return floatsOf(job, nTile, job.order[begin + i]); };
+  const auto x = [&](size_t i) {
+    return Values::load(floatsOf(job, nTile, job.order[begin + from + i]));
+  };
+  size_t slots = 0;
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
-    const BlockParameters b(w, nTile, g.group);
-    scaleRows<DIGITS>(count, x, b, s.digits, s.blocks, s.batch);
+    const Values scales = scalesOf(w, nTile, g.group), zeros = centredZerosOf(w, nTile, g.group);
+    for (size_t i = 0; i < count; i++, slots++) {
+      measureRow(x(i), scales, zeros, s.slots.largest[slots], s.zeros[g.index * rows + from + i],
+                 nTile == 0);
+    }
+  });
+  findSteps<DIGITS>(slots, s.slots);
+  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
+    const Values scales = scalesOf(w, nTile, g.group);
+    const size_t slot = g.index * count;
+    for (size_t i = 0; i < count; i++) {
+      writeDigits<DIGITS>(x(i), scales, s.slots.inverse[slot + i], s.digits + i * kDigitBytes);
+    }
     for (size_t t = g.from; t < g.to; t++) {
-      for (size_t step = 0; step < steps; step++) {
-        const size_t from = count * step / steps, to = count * (step + 1) / steps;
-        microRows<DIGITS>(to - from, s.digits + from * kDigitBytes, s.blocks + from, s.codes[t],
-                          y + t * tileStride + from * kTile, nTile == 0);
+      TurnedCodes& codes = s.codes[turned ? t : 0];
+      if (!turned) {
+        turnCodes(codesOf(w, nTile, (tile + t) * kTileQuads),
+                  codesAhead(w, nTile, tile, tiles, t + 1), codes);
       }
+      forMicroRows<Vec::kMicroRows>(count, [&](size_t first, auto few) {
+        micro<few.value, DIGITS>(s.digits + first * kDigitBytes, s.slots.step + slot + first,
+                                 codes, s.y + (t * rows + from + first) * kTile, nTile == 0);
+      });
     }
   });
 }
@@ -165,35 +212,46 @@ template <int DIGITS>
 void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
   const size_t rows = end - begin;
-  const size_t chunk = rows <= kMostChunk ? rows : kChunk, chunks = (rows + chunk - 1) / chunk;
+  const size_t chunks = (rows + kChunk - 1) / kChunk;
   for (size_t block = 0; block < w.nTiles; block++) {
     if (rows <= kDirectRows) {
       fewRows<DIGITS>(job, block, tile, tiles, begin, rows, s);
       continue;
     }
+    if (rows <= kMostChunk) {
+      addRows<DIGITS>(job, block, tile, tiles, begin, 0, rows, rows, false, s);
+      continue;
+    }
     for (size_t t = 0; t < tiles; t++) {
-      turnCodes<DIGITS>(w, block, (tile + t) * kTileQuads, s.codes[t]);
+      const size_t quad = (tile + t) * kTileQuads;
+      turnCodes(codesOf(w, block, quad), codesOf(w, nextBlock(w, block), quad), s.codes[t]);
     }
     for (size_t i = 0; i < chunks; i++) {
       const size_t from = rows * i / chunks, to = rows * (i + 1) / chunks;
       prefetchChunk(job, block, i, chunks, begin, rows);
-      addRows<DIGITS>(job, block, tile, tiles, begin + from, to - from, s.y + from * kTile,
-                      rows * kTile, s);
+      addRows<DIGITS>(job, block, tile, tiles, begin, from, to - from, rows, true, s);
     }
   }
-  for (size_t t = 0; t < tiles; t++) {
-    for (size_t i = 0; i < rows; i++) {
-      storeRow<Vec>(job, job.order[begin + i], (tile + t) * kTile, kTile,
-                    s.y + (t * rows + i) * kTile);
+  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
+    for (size_t t = g.from; t < g.to; t++) {
+      for (size_t i = 0; i < rows; i++) {
+        float* y = s.y + (t * rows + i) * kTile;
+        subtractZeros(s.zeros[g.index * rows + i], y);
+        orderColumns(y);
+        storeRow<Vec>(job, job.order[begin + i], (tile + t) * kTile, kTile, y);
+      }
     }
-  }
+  });
 }
 
 void compute(const Job& job, RowClass c, size_t tile, size_t tiles, size_t begin, size_t end,
              uint8_t* scratch) {
   Scratch& s = *reinterpret_cast<Scratch*>(scratch);
-  const size_t last = tile + tiles, fitting = kSums / (end - begin);
-  const size_t most = fitting < kMostTiles ? fitting : kMostTiles;
+  const size_t last = tile + tiles, rows = end - begin, fitting = kSums / rows;
+  const size_t limit = rows <= kDirectRows  ? kMostDirectTiles
+                       : rows <= kMostChunk ? kMostTiles
+                                            : kMostTurnedTiles;
+  const size_t most = fitting < limit ? fitting : limit;
   for (; tile < last; tile += most) {
     const size_t count = last - tile < most ? last - tile : most;
     if (c == kRegular) {

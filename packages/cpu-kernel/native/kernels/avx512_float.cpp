@@ -11,47 +11,28 @@ namespace {
 #include "kernels/float_kernel.inl"
 
 struct TurnedScratch {
-  alignas(64) uint32_t codes[kTile / 2 * kTileQuads];  // [32 lanes][16 quads]
-  alignas(64) float values[kTile * 16];                // [64 n][16 codes]
+  alignas(64) uint32_t codes[kTile * kTileQuads];  // [64 n][16 quads]
+  alignas(64) float values[kTile * 16];            // [64 n][16 codes]
+  alignas(64) uint32_t turned[16 * kTileQuads];
   alignas(64) float y[kPanelRows * kTile];
 };
 static_assert(sizeof(TurnedScratch) <= sizeof(FloatScratch),
               "shares the scratch of the float path");
 
-// Codes of (nTile, 16 quads from `quad` on) with the quads in the lanes, and the values of codes.
+// Codes of (nTile, 16 quads from `quad` on) with the quads in the lanes, a byte each, and the values
+// of codes.
 void fillTurned(const WeightView& w, size_t nTile, size_t quad, TurnedScratch& s) {
   const uint32_t* codes =
       reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
-  Vec::turn(codes, s.codes);
-  Vec::turn(codes + 16, s.codes + 16 * kTileQuads);
   const size_t parameters = (nTile * w.groups + quad / w.quadsPerGroup) * kTile;
   const Vec code = {_mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)};
   const Vec centred = code - Vec::broadcast(w.codeBias);
   for (size_t n = 0; n < kTile; n++) {
+    if (n % 32 == 0) Vec::turn(codes + n, s.turned);
+    _mm512_store_si512(s.codes + n * kTileQuads,
+                       Vec::spreadPairs(turnedColumn(s.turned, n % 32)));
     const Vec zero = Vec::broadcast(w.zeros[parameters + n]);
     ((centred - zero) * Vec::broadcast(w.scales[parameters + n])).store(s.values + 16 * n);
-  }
-}
-
-// acc[i][b] += x[i][n] · value of the b-th code of each quad, for 16 n whose codes start at bit
-// SHIFT.
-template <int ROWS, int SHIFT>
-inline void addLanes(const float* const* x, size_t n, const uint32_t* codes, const float* values,
-                     __m512 (*acc)[4]) {
-  for (size_t lane = 0; lane < 16; lane++) {
-    const __m512i q = _mm512_load_si512(codes + lane * kTileQuads);
-    const __m512 value = _mm512_load_ps(values + lane * 16);
-    // vpermps looks at the lowest 4 bits of its index, so the codes above need no mask.
-    const __m512 w[4] = {_mm512_permutexvar_ps(_mm512_srli_epi32(q, SHIFT), value),
-                         _mm512_permutexvar_ps(_mm512_srli_epi32(q, SHIFT + 8), value),
-                         _mm512_permutexvar_ps(_mm512_srli_epi32(q, SHIFT + 16), value),
-                         _mm512_permutexvar_ps(_mm512_srli_epi32(q, SHIFT + 24), value)};
-#pragma GCC unroll 6
-    for (int i = 0; i < ROWS; i++) {
-      const __m512 a = _mm512_set1_ps(x[i][n + lane]);
-#pragma GCC unroll 4
-      for (int b = 0; b < 4; b++) acc[i][b] = _mm512_fmadd_ps(a, w[b], acc[i][b]);
-    }
   }
 }
 
@@ -64,11 +45,20 @@ void turnedMicro(const float* const* x, const TurnedScratch& s, float* y, bool f
 #pragma GCC unroll 4
     for (int b = 0; b < 4; b++) acc[i][b] = _mm512_setzero_ps();
   }
-  for (size_t half = 0; half < 2; half++) {
-    const uint32_t* codes = s.codes + half * 16 * kTileQuads;
-    const size_t n = half * 32;
-    addLanes<ROWS, 0>(x, n, codes, s.values + n * 16, acc);
-    addLanes<ROWS, 4>(x, n + 16, codes, s.values + (n + 16) * 16, acc);
+  for (size_t n = 0; n < kTile; n++) {
+    const __m512i q = _mm512_load_si512(s.codes + n * kTileQuads);
+    const __m512 value = _mm512_load_ps(s.values + n * 16);
+    // vpermps looks at the lowest 4 bits of its index, so the codes above need no mask.
+    const __m512 w[4] = {_mm512_permutexvar_ps(q, value),
+                         _mm512_permutexvar_ps(_mm512_srli_epi32(q, 8), value),
+                         _mm512_permutexvar_ps(_mm512_srli_epi32(q, 16), value),
+                         _mm512_permutexvar_ps(_mm512_srli_epi32(q, 24), value)};
+#pragma GCC unroll 6
+    for (int i = 0; i < ROWS; i++) {
+      const __m512 a = _mm512_set1_ps(x[i][n]);
+#pragma GCC unroll 4
+      for (int b = 0; b < 4; b++) acc[i][b] = _mm512_fmadd_ps(a, w[b], acc[i][b]);
+    }
   }
 #pragma GCC unroll 6
   for (int i = 0; i < ROWS; i++) {
@@ -80,30 +70,12 @@ void turnedMicro(const float* const* x, const TurnedScratch& s, float* y, bool f
   }
 }
 
-void turnedMicroRows(int rows, const float* const* x, const TurnedScratch& s, float* y,
-                     bool first) {
-  switch (rows) {
-    case 1:
-      return turnedMicro<1>(x, s, y, first);
-    case 2:
-      return turnedMicro<2>(x, s, y, first);
-    case 3:
-      return turnedMicro<3>(x, s, y, first);
-    case 4:
-      return turnedMicro<4>(x, s, y, first);
-    case 5:
-      return turnedMicro<5>(x, s, y, first);
-    default:
-      return turnedMicro<6>(x, s, y, first);
-  }
-}
-
 void turnedTile(const Job& job, size_t tile, size_t begin, size_t end, TurnedScratch& s) {
   const WeightView& w = *job.weight;
   for (size_t block = 0; block < w.nTiles; block++) {
     fillTurned(w, block, tile * kTileQuads, s);
-    forMicroRows<Vec>(job, block, begin, end, [&](int rows, const float* const* x, size_t from) {
-      turnedMicroRows(rows, x, s, s.y + from * kTile, block == 0);
+    forFloatRows<Vec>(job, block, begin, end, [&](auto count, const float* const* x, size_t from) {
+      turnedMicro<count.value>(x, s, s.y + from * kTile, block == 0);
     });
   }
   for (size_t i = begin; i < end; i++) {

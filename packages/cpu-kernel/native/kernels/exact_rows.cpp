@@ -30,13 +30,13 @@ void exactRow(const Job& job, size_t row, size_t tile, uint64_t mask, const floa
   double sum[kTile] = {};
   for (size_t q = 0; q < w.groups * w.quadsPerGroup; q++) {
     const size_t parameters = (tile * w.groups + q / w.quadsPerGroup) * kTile;
-    const uint8_t* codes = w.codes + (tile * w.quads + q) * kQuadBytes;
+    const uint8_t* codes = w.codes + (tile * w.quads + q / 2 * 2) * kQuadBytes;
     const size_t real = realColumns(w, q).count;
     for (size_t b = 0; b < real; b++) {
       const double a = x[q * kQuad + b];
       for (size_t n = 0; n < kTile; n++) {
-        const uint8_t byte = codes[(n >> 5) * 64 + (n & 15) * 4 + b];
-        const double code = double(n & 16 ? byte >> 4 : byte & 15) - w.codeBias;
+        const uint8_t byte = codes[n * kQuad + b];
+        const double code = double(q % 2 ? byte >> 4 : byte & 15) - w.codeBias;
         sum[n] += a * ((code - w.zeros[parameters + n]) * w.scales[parameters + n]);
       }
     }

@@ -8,8 +8,9 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
   const size_t blocks = blockCount(w);
   for (size_t i = 0; i < blocks; i++) {
     const Block b = blockAt(w, i);
-    const Operands o = operandsOf(job, b, tile, begin, begin + ROWS);
-    const uint8_t* codes = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
+    const Operands<ROWS> o(job, b, begin);
+    const BlockWeights weights = weightsOf(w, b, tile);
+    const uint8_t* codes = weights.codes;
     __m512i acc[DIGITS][ROWS][4];
 #pragma GCC unroll 3
     for (int d = 0; d < DIGITS; d++) {
@@ -20,21 +21,16 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
       }
     }
     const size_t plane = b.quads * kQuad;
-    for (size_t q = 0; q < b.quads; q++, codes += kQuadBytes) {
-      prefetchQuad(codes);
-      __m512i v[4];
-      unpackQuad(codes, v);
+    for (size_t q = 0; q < b.quads; q += 2, codes += kPairBytes) {
+      prefetchPair(codes);
+      const int8_t* x[DIGITS][ROWS];
 #pragma GCC unroll 3
       for (int d = 0; d < DIGITS; d++) {
-#pragma GCC unroll 2
-        for (int r = 0; r < ROWS; r++) {
-          const __m512i a = quadOf(o.x[r] + d * plane, q);
-#pragma GCC unroll 4
-          for (int j = 0; j < 4; j++) {
-            acc[d][r][j] = _mm512_dpbusd_epi32(acc[d][r][j], v[j], a);
-          }
-        }
+        for (int r = 0; r < ROWS; r++) x[d][r] = o.x[r] + d * plane;
+        addQuad<ROWS, 0>(acc[d], x[d], q, codes);
       }
+#pragma GCC unroll 3
+      for (int d = 0; d < DIGITS; d++) addQuad<ROWS, 1>(acc[d], x[d], q, codes);
     }
 #pragma GCC unroll 3
     for (int d = 1; d < DIGITS; d++) {
@@ -46,9 +42,7 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
         }
       }
     }
-    finish<ROWS>(acc[0], o, s.y, i == 0);
+    finish<ROWS>(acc[0], o, weights, s.y, i == 0);
   }
-  for (int r = 0; r < ROWS; r++) {
-    storeRow<Vec>(job, job.order[begin + r], tile * kTile, tileColumns(w.n, tile), s.y + r * kTile);
-  }
+  storePanel(job, tile, begin, ROWS, s.y);
 }

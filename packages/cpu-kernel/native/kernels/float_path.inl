@@ -3,7 +3,8 @@
 // every activation; infinities and NaNs need no special care. Included into an anonymous namespace.
 //
 // Vec gives: kLanes; kMicroRows × kMicroVectors, the accumulators of the inner loop; load, store,
-// zero, broadcast, +, -, *, fma; conversions of 16-bit formats; fromNibbles(dwords, shift).
+// zero, broadcast, +, -, *, fma; conversions of 16-bit formats; fromNibbles(dwords, shift) or, if it
+// has 16 lanes, fromPairs(dwords, byte); turn.
 
 // Packed X: [blocks of 64 along the reduction][rows][64] float32.
 size_t floatPackedBytes(const WeightView& w, bool transposed, size_t rows) {
@@ -14,7 +15,7 @@ size_t floatPackedBytes(const WeightView& w, bool transposed, size_t rows) {
 struct FloatScratch {
   alignas(64) float tile[kTile * kTile];  // [reduction][64 output columns]
   alignas(64) float y[kPanelRows * kTile];
-  alignas(64) uint32_t turned[32 * kTileQuads];
+  alignas(64) uint32_t turned[16 * kTileQuads];
   alignas(64) float scales[kTile * kTileQuads];
   alignas(64) float zeros[kTile * kTileQuads];
 };
@@ -44,10 +45,9 @@ const float* floatsOf(const Job& job, size_t block, size_t row) {
   return reinterpret_cast<const float*>(job.packed) + (block * job.rows + row) * kTile;
 }
 
-// (code - zero) · scale for nibble `shift / 4` of each dword.
 template <class Vec>
-inline Vec dequantize(const uint32_t* dwords, int shift, Vec bias, Vec scale, Vec zero) {
-  return ((Vec::fromNibbles(dwords, shift) - bias) - zero) * scale;
+inline Vec dequantize(Vec nibbles, Vec bias, Vec scale, Vec zero) {
+  return ((nibbles - bias) - zero) * scale;
 }
 
 // tile[k][n] for 16 quads from `quad` on.
@@ -57,38 +57,56 @@ void dequantizeForward(const WeightView& w, size_t nTile, size_t quad, float* ti
       reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
   const Vec bias = Vec::broadcast(w.codeBias);
   const size_t quads = w.groups * w.quadsPerGroup;
-  for (size_t q = 0; q < kTileQuads; q++, codes += 32) {
+  for (size_t q = 0; q < kTileQuads; q++) {
+    const uint32_t* pair = codes + q / 2 * kTile;
     float* rows = tile + q * kQuad * kTile;
     if (quad + q >= quads) {
       clearFloats(rows, kQuad * kTile);
       continue;
     }
     const size_t parameters = (nTile * w.groups + (quad + q) / w.quadsPerGroup) * kTile;
-    for (size_t half = 0; half < 2; half++) {
-      for (size_t h = 0; h < 2; h++) {
-        for (size_t lane = 0; lane < 16; lane += Vec::kLanes) {
-          const size_t n = half * 32 + h * 16 + lane;
-          const Vec scale = Vec::load(w.scales + parameters + n);
-          const Vec zero = Vec::load(w.zeros + parameters + n);
-          const uint32_t* dwords = codes + half * 16 + lane;
-          for (int b = 0; b < 4; b++) {
-            dequantize<Vec>(dwords, 8 * b + 4 * int(h), bias, scale, zero)
-                .store(rows + b * kTile + n);
-          }
-        }
+    for (size_t n = 0; n < kTile; n += Vec::kLanes) {
+      const Vec scale = Vec::load(w.scales + parameters + n);
+      const Vec zero = Vec::load(w.zeros + parameters + n);
+      for (int b = 0; b < 4; b++) {
+        const Vec nibbles = Vec::fromNibbles(pair + n, 8 * b + 4 * int(q % 2));
+        dequantize(nibbles, bias, scale, zero).store(rows + b * kTile + n);
       }
     }
   }
 }
 
-// Scales and zeros of tile (nTile, 16 quads from `quad` on) as [64 n][16 quads].
+// Turned, 8 dwords of a column stand for 16 quads: the first of each pair, then the second ones.
+constexpr size_t kTilePairs = kTileQuads / 2;
+
+size_t quadOfLane(size_t lane) {
+  return lane % kTilePairs * 2 + lane / kTilePairs;
+}
+
+// The codes of row `byte` of the quads of lanes [lane, lane + kLanes).
+template <class Vec>
+inline Vec turnedNibbles(const uint32_t* dwords, size_t lane, int byte) {
+  if constexpr (Vec::kLanes > kTilePairs) {
+    return Vec::fromPairs(dwords, byte);
+  } else {
+    return Vec::fromNibbles(dwords + lane % kTilePairs, 8 * byte + 4 * int(lane / kTilePairs));
+  }
+}
+
+// The dwords of column n, counted from an even multiple of 16, that Vec::turn wrote.
+inline const uint32_t* turnedColumn(const uint32_t* turned, size_t n) {
+  return turned + n % 16 * 16 + n / 16 * kTilePairs;
+}
+
+// Scales and zeros of tile (nTile, 16 quads from `quad` on) as [64 n][16 lanes].
 void spreadParameters(const WeightView& w, size_t nTile, size_t quad, float* scales, float* zeros) {
   const size_t quads = w.groups * w.quadsPerGroup;
-  for (size_t q = 0; q < kTileQuads; q++) {
-    const size_t from = (nTile * w.groups + (quad + q) / w.quadsPerGroup) * kTile;
+  for (size_t lane = 0; lane < kTileQuads; lane++) {
+    const size_t q = quad + quadOfLane(lane);
+    const size_t from = (nTile * w.groups + q / w.quadsPerGroup) * kTile;
     for (size_t n = 0; n < kTile; n++) {
-      scales[n * kTileQuads + q] = quad + q < quads ? w.scales[from + n] : 0;
-      zeros[n * kTileQuads + q] = quad + q < quads ? w.zeros[from + n] : 0;
+      scales[n * kTileQuads + lane] = q < quads ? w.scales[from + n] : 0;
+      zeros[n * kTileQuads + lane] = q < quads ? w.zeros[from + n] : 0;
     }
   }
 }
@@ -99,8 +117,8 @@ bool liesInOneGroup(const WeightView& w, size_t quad) {
   return group < w.groups && (quad + kTileQuads - 1) / w.quadsPerGroup == group;
 }
 
-// tile[n][column], where column 16·b + q is the b-th of quad q: with the quads in the lanes, a
-// dword's nibbles come out by shifting alone. storeTransposed puts the columns in order.
+// tile[n][column], where column 16·b + lane is the b-th row of that lane's quad: with the quads in
+// the lanes, a dword's nibbles come out by shifting alone. storeTransposed puts the columns in order.
 template <class Vec>
 void dequantizeTransposed(const WeightView& w, size_t nTile, size_t quad, FloatScratch& s) {
   const uint32_t* codes =
@@ -111,21 +129,18 @@ void dequantizeTransposed(const WeightView& w, size_t nTile, size_t quad, FloatS
   if (!oneGroup) spreadParameters(w, nTile, quad, s.scales, s.zeros);
   const float* scales = w.scales + (nTile * w.groups + group) * kTile;
   const float* zeros = w.zeros + (nTile * w.groups + group) * kTile;
-  for (size_t half = 0; half < 2; half++) {
-    Vec::turn(codes + half * 16, s.turned);
-    for (size_t i = 0; i < 32; i++) {
-      const size_t lane = i & 15, h = i >> 4;
-      const size_t n = half * 32 + i;
-      float* row = s.tile + n * kTile;
-      for (size_t q = 0; q < kTileQuads; q += Vec::kLanes) {
-        const Vec scale =
-            oneGroup ? Vec::broadcast(scales[n]) : Vec::load(s.scales + n * kTileQuads + q);
-        const Vec zero =
-            oneGroup ? Vec::broadcast(zeros[n]) : Vec::load(s.zeros + n * kTileQuads + q);
-        for (int b = 0; b < 4; b++) {
-          dequantize<Vec>(s.turned + lane * kTileQuads + q, 8 * b + 4 * int(h), bias, scale, zero)
-              .store(row + b * kTileQuads + q);
-        }
+  for (size_t n = 0; n < kTile; n++) {
+    if (n % 32 == 0) Vec::turn(codes + n, s.turned);
+    const uint32_t* dwords = turnedColumn(s.turned, n % 32);
+    float* row = s.tile + n * kTile;
+    for (size_t lane = 0; lane < kTileQuads; lane += Vec::kLanes) {
+      const Vec scale =
+          oneGroup ? Vec::broadcast(scales[n]) : Vec::load(s.scales + n * kTileQuads + lane);
+      const Vec zero =
+          oneGroup ? Vec::broadcast(zeros[n]) : Vec::load(s.zeros + n * kTileQuads + lane);
+      for (int b = 0; b < 4; b++) {
+        dequantize(turnedNibbles<Vec>(dwords, lane, b), bias, scale, zero)
+            .store(row + b * kTileQuads + lane);
       }
     }
   }
@@ -170,24 +185,6 @@ void floatMicro(const float* const* x, const float* tile, float* y, bool first) 
 }
 
 template <class Vec>
-void floatMicroRows(int rows, const float* const* x, const float* tile, float* y, bool first) {
-  switch (rows) {
-    case 1:
-      return floatMicro<Vec, 1>(x, tile, y, first);
-    case 2:
-      return floatMicro<Vec, 2>(x, tile, y, first);
-    case 3:
-      return floatMicro<Vec, 3>(x, tile, y, first);
-    case 4:
-      return floatMicro<Vec, 4>(x, tile, y, first);
-    case 5:
-      return floatMicro<Vec, Vec::kMicroRows >= 5 ? 5 : 4>(x, tile, y, first);
-    default:
-      return floatMicro<Vec, Vec::kMicroRows>(x, tile, y, first);
-  }
-}
-
-template <class Vec>
 void storeTransposed(const Job& job, size_t row, size_t tile, const float* y) {
   const WeightView& w = *job.weight;
   alignas(64) float ordered[kTile];
@@ -195,23 +192,22 @@ void storeTransposed(const Job& job, size_t row, size_t tile, const float* y) {
   for (size_t q = 0; q < kTileQuads; q++) {
     const KRange real = realColumns(w, tile * kTileQuads + q);
     if (q == 0) begin = real.begin;
-    for (size_t b = 0; b < real.count; b++) ordered[count++] = y[b * kTileQuads + q];
+    const size_t lane = q % 2 * kTilePairs + q / 2;
+    for (size_t b = 0; b < real.count; b++) ordered[count++] = y[b * kTileQuads + lane];
   }
   storeRow<Vec>(job, row, begin, count, ordered);
 }
 
-// Calls f(rows, x, from) for every few rows order[begin + from ..) of a panel, with their packed
+// Calls f(count, x, from) for every few rows order[begin + from ..) of a panel, with their packed
 // elements of one block.
 template <class Vec, class F>
-void forMicroRows(const Job& job, size_t block, size_t begin, size_t end, F f) {
+void forFloatRows(const Job& job, size_t block, size_t begin, size_t end, F f) {
   const float* packed = reinterpret_cast<const float*>(job.packed) + block * job.rows * kTile;
-  const size_t rows = end - begin, steps = (rows + Vec::kMicroRows - 1) / Vec::kMicroRows;
-  for (size_t step = 0; step < steps; step++) {
-    const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-    const float* x[Vec::kMicroRows];
-    for (size_t i = from; i < to; i++) x[i - from] = packed + job.order[begin + i] * kTile;
-    f(int(to - from), x, from);
-  }
+  forMicroRows<Vec::kMicroRows>(end - begin, [&](size_t from, auto count) {
+    const float* x[count.value];
+    for (size_t i = 0; i < count.value; i++) x[i] = packed + job.order[begin + from + i] * kTile;
+    f(count, x, from);
+  });
 }
 
 template <class Vec>
@@ -225,8 +221,8 @@ void floatComputeTile(const Job& job, size_t tile, size_t begin, size_t end, Flo
     } else {
       dequantizeForward<Vec>(w, tile, b * kTileQuads, s.tile);
     }
-    forMicroRows<Vec>(job, b, begin, end, [&](int count, const float* const* x, size_t from) {
-      floatMicroRows<Vec>(count, x, s.tile, s.y + from * kTile, b == 0);
+    forFloatRows<Vec>(job, b, begin, end, [&](auto count, const float* const* x, size_t from) {
+      floatMicro<Vec, count.value>(x, s.tile, s.y + from * kTile, b == 0);
     });
   }
   for (size_t i = 0; i < rows; i++) {

@@ -13,11 +13,12 @@ namespace w4a16 {
 
 enum class DType : uint8_t { kFloat32, kFloat16, kBFloat16 };
 
-// Codes are stored in quads of 4 neighbours along K, in tiles of 64 columns (see packed_weight.h).
+// Codes are stored in pairs of quads of 4 neighbours along K, in tiles of 64 columns (see
+// packed_weight.h).
 constexpr size_t kTile = 64;
 constexpr size_t kQuad = 4;
 constexpr size_t kTileQuads = kTile / kQuad;
-constexpr size_t kQuadBytes = kTile * kQuad / 2;
+constexpr size_t kQuadBytes = kTile * kQuad / 2;  // half a pair's
 
 // The largest number of rows that one task computes for one tile of output columns.
 constexpr size_t kPanelRows = 192;
@@ -26,7 +27,7 @@ constexpr size_t kPanelRows = 192;
 struct WeightView {
   size_t n, k, groupSize;
   size_t groups;         // K / G
-  size_t quadsPerGroup;  // ceil(G / 4): every group starts at a quad
+  size_t quadsPerGroup;  // even: every group starts with a pair
   size_t quads;          // of all groups, padded to a multiple of kTileQuads
   size_t nTiles;         // ceil(N / 64)
   float codeBias;        // 0 for u4, 8 for s4: code = nibble - codeBias

@@ -1,7 +1,7 @@
 // Rows in and out, over any vector type Vec: activations widened to float32, results with bias
 // rounded to the output's format. Included into an anonymous namespace (see job.h).
 
-// The number of real columns among padded ones: groups are padded to whole quads.
+// The number of real columns among padded ones: groups are padded to pairs of quads.
 struct KRange {
   size_t begin, count;
 };
@@ -10,7 +10,7 @@ KRange realColumns(const WeightView& w, size_t quad) {
   const size_t group = quad / w.quadsPerGroup;
   if (group >= w.groups) return {w.k, 0};
   const size_t inGroup = quad % w.quadsPerGroup * kQuad;
-  const size_t left = w.groupSize - inGroup;
+  const size_t left = inGroup < w.groupSize ? w.groupSize - inGroup : 0;
   return {group * w.groupSize + inGroup, left < kQuad ? left : kQuad};
 }
 
@@ -145,6 +145,40 @@ void storeRow(const Job& job, size_t row, size_t column, size_t count, const flo
 size_t tileColumns(size_t width, size_t tile) {
   const size_t left = width - tile * kTile;
   return left < kTile ? left : kTile;
+}
+
+template <int ROWS>
+struct RowCount {
+  static constexpr int value = ROWS;
+};
+
+// Calls f(from, RowCount<n>) for equal steps of at most MOST of `rows` rows: n rows from `from` on.
+template <int MOST, class F>
+inline void forMicroRows(size_t rows, F f) {
+  static_assert(MOST >= 4 && MOST <= 6);
+  const size_t steps = (rows + MOST - 1) / MOST;
+  for (size_t step = 0; step < steps; step++) {
+    const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
+    switch (to - from) {
+      case 1:
+        f(from, RowCount<1>{});
+        break;
+      case 2:
+        f(from, RowCount<2>{});
+        break;
+      case 3:
+        f(from, RowCount<3>{});
+        break;
+      case 4:
+        f(from, RowCount<4>{});
+        break;
+      case 5:
+        f(from, RowCount<(MOST < 5 ? MOST : 5)>{});
+        break;
+      default:
+        f(from, RowCount<MOST>{});
+    }
+  }
 }
 
 size_t roundUp(size_t value, size_t unit) {

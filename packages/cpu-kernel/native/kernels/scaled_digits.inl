@@ -2,31 +2,27 @@
 // anonymous namespace.
 //
 // For one group of output columns, the 64 products p = dY·scale of a block of a row are rounded to
-// integers v = round(p / step), |v| <= 127·256 + 127 (two digits) or just below 2^23 (three), in
-// base-256 digits. What else the block adds to the output needs sums over the same v.
-
-// What a block of a row needs beside its digits.
-struct ScaledBlock {
-  float step;
-  float zeroSum;     // Σ v·(zero - 8)
-  int32_t eightSum;  // 8·Σ v; only of signed digits
-};
+// integers v = round(p / step), |v| <= 127·256 + 127 (two digits) or 63·256² + 127·256 + 127 (three),
+// in base-256 digits. The zeros' part, Σ p·(zero - 8), needs no rounding and is the group's, whatever the block.
 
 // 64 values of a row: 16 quads of 16 bytes, the d-th dword of each with the quad's d-th digits, the
 // lowest first, the last dword without meaning.
 constexpr size_t kDigitBytes = kTile * 4;
 
+// What signed digits reach; of three, the highest stays below 64, so that Σ |v|·8 of a block fits an
+// int32.
 template <int DIGITS>
-constexpr float kLargestInteger = DIGITS == 2 ? 32639 : 8355000;
-// With three digits, Σ |v|·8 has to fit an int32 as well, which only flat blocks come near.
-constexpr float kLargestSum = 0x1p28f * 0.999f;
+constexpr float kLargestInteger = DIGITS == 2 ? 32639 : 4161407;
 
-// Unsigned digits are those of v + kOffset. Codes less 8 are then the signed factors.
+// Unsigned digits are the bytes of v + kOffset, less kTopOffset in the highest.
+constexpr int topOffset(int digits) {
+  return digits == 2 ? 0x80 : 0x40;
+}
 template <int DIGITS>
-constexpr uint32_t kOffset = DIGITS == 2 ? 0x8000 : 0x800000;
-// Signed digits are the bytes of v + kSignedOffset, less those of kSignedOffset.
+constexpr uint32_t kOffset = uint32_t(topOffset(DIGITS)) << 8 * (DIGITS - 1);
+// Signed digits are the bytes of v + kSignedOffset, each less that of kSignedOffset.
 template <int DIGITS>
-constexpr uint32_t kSignedOffset = DIGITS == 2 ? 0x80 : 0x808080;
+constexpr uint32_t kSignedOffset = DIGITS == 2 ? 0x80 : 0x408080;
 
 // Blocks below this add nothing that float32 can show beside the row's largest.
 constexpr float kSmallestBlock = 0x1p-100f;
@@ -37,180 +33,129 @@ inline __m512i turnBytes(__m512i v) {
                                                                     9, 5, 1, 12, 8, 4, 0)));
 }
 
-// result[i] = lanes of rows[i] reduced by f in the order of halves, quarters, pairs. The order of
-// reduceOne, so that a row's bits do not depend on how many are reduced together.
-template <class F>
-inline __m512 reduceSixteen(const float (*rows)[16], F f) {
+// The larger magnitude.
+inline __m512 largerOf(__m512 a, __m512 b) {
+  return _mm512_range_ps(a, b, 0x0b);
+}
+
+// result[i] = the largest of the lanes of rows[i].
+inline __m512 largestOfSixteen(const float (*rows)[16]) {
   __m512 quarters[4];
 #pragma GCC unroll 4
   for (int e = 0; e < 4; e++) {
     const __m512 a = _mm512_load_ps(rows[e]), b = _mm512_load_ps(rows[4 + e]);
     const __m512 c = _mm512_load_ps(rows[8 + e]), d = _mm512_load_ps(rows[12 + e]);
-    const __m512 ab = f(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-    const __m512 cd = f(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
-    quarters[e] = f(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+    const __m512 ab =
+        largerOf(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    const __m512 cd =
+        largerOf(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+    quarters[e] =
+        largerOf(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
   }
-  const auto halves = [&](__m512 a, __m512 b) {
+  const auto halves = [](__m512 a, __m512 b) {
     const __m512d x = _mm512_castps_pd(a), y = _mm512_castps_pd(b);
-    return f(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)),
-             _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+    return largerOf(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)),
+                    _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
   };
   const __m512 low = halves(quarters[0], quarters[1]), high = halves(quarters[2], quarters[3]);
-  return f(_mm512_shuffle_ps(low, high, 0x88), _mm512_shuffle_ps(low, high, 0xdd));
+  return largerOf(_mm512_shuffle_ps(low, high, 0x88), _mm512_shuffle_ps(low, high, 0xdd));
 }
 
-// The same for one row, in every lane.
-template <class F>
-inline __m512 reduceOne(__m512 v, F f) {
-  v = f(v, _mm512_shuffle_f32x4(v, v, 0x4e));
-  v = f(v, _mm512_shuffle_f32x4(v, v, 0xb1));
-  v = f(v, _mm512_permute_ps(v, 0x4e));
-  return f(v, _mm512_permute_ps(v, 0xb1));
-}
+// 64 values in registers.
+struct Values {
+  __m512 at[4];
 
-constexpr auto addFloats = [](__m512 a, __m512 b) { return _mm512_add_ps(a, b); };
-constexpr auto addIntegers = [](__m512 a, __m512 b) {
-  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
-};
-// The larger magnitude.
-constexpr auto largerOf = [](__m512 a, __m512 b) { return _mm512_range_ps(a, b, 0x0b); };
-
-// The scales and centred zeros of 64 reduction columns in one group.
-struct BlockParameters {
-  __m512 scale[4], zero[4];
-
-  BlockParameters(const WeightView& w, size_t nTile, size_t group) {
-    const size_t at = (nTile * w.groups + group) * kTile;
-    const __m512 centre = _mm512_set1_ps(8 - w.codeBias);
-    for (int j = 0; j < 4; j++) {
-      scale[j] = _mm512_loadu_ps(w.scales + at + 16 * j);
-      zero[j] = _mm512_sub_ps(_mm512_loadu_ps(w.zeros + at + 16 * j), centre);
-    }
-  }
-};
-
-// Of each lane, the largest |p| and the sum of all.
-struct Magnitudes {
-  __m512 largest, sum;
-};
-
-template <int DIGITS>
-inline Magnitudes magnitudesOf(const float* x, const BlockParameters& b) {
-  __m512 p[4];
+  static inline Values load(const float* from) {
+    Values v;
 #pragma GCC unroll 4
-  for (int j = 0; j < 4; j++) p[j] = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
-  Magnitudes m;
-  m.largest = largerOf(largerOf(p[0], p[1]), largerOf(p[2], p[3]));
-  if (DIGITS == 3) {
-    m.sum = _mm512_add_ps(_mm512_add_ps(_mm512_abs_ps(p[0]), _mm512_abs_ps(p[1])),
-                          _mm512_add_ps(_mm512_abs_ps(p[2]), _mm512_abs_ps(p[3])));
+    for (int j = 0; j < 4; j++) v.at[j] = _mm512_load_ps(from + 16 * j);
+    return v;
   }
-  return m;
-}
-
-template <int DIGITS>
-inline __m512 stepOf(const Magnitudes& m) {
-  const __m512 step = _mm512_mul_ps(m.largest, _mm512_set1_ps(1 / kLargestInteger<DIGITS>));
-  if (DIGITS == 2) return step;
-  return _mm512_max_ps(step, _mm512_mul_ps(m.sum, _mm512_set1_ps(1 / kLargestSum)));
-}
-
-template <int DIGITS>
-inline __m512 inverseStep(__m512 largest, __m512 step) {
-  const __mmask16 shows = _mm512_cmp_ps_mask(largest, _mm512_set1_ps(kSmallestBlock), _CMP_GE_OQ);
-  return _mm512_maskz_div_ps(shows, _mm512_set1_ps(1), step);
-}
-
-// v, the same as float32, and v + kOffset in the lower 8·DIGITS bits.
-struct Rounded {
-  __m512i integer;
-  __m512 value;
-  __m512i offset;
+  inline Values operator*(const Values& other) const {
+    Values v;
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) v.at[j] = _mm512_mul_ps(at[j], other.at[j]);
+    return v;
+  }
+  inline __m512 largest() const { return largerOf(largerOf(at[0], at[1]), largerOf(at[2], at[3])); }
 };
 
-template <int DIGITS>
-inline Rounded roundProduct(__m512 p, __m512 inverse) {
-  if (DIGITS == 2) {
-    // Adding so large a float leaves no bits behind the point.
-    constexpr float kRounder = 0x1.8p23f + kOffset<2>;
-    const __m512 rounder = _mm512_set1_ps(kRounder);
-    const __m512 sum = _mm512_fmadd_ps(p, inverse, rounder);
-    const __m512i bits = _mm512_castps_si512(sum);
-    return {_mm512_sub_epi32(bits, _mm512_castps_si512(rounder)), _mm512_sub_ps(sum, rounder),
-            bits};
-  }
-  const __m512i integer = _mm512_cvtps_epi32(_mm512_mul_ps(p, inverse));
-  return {integer, _mm512_cvtepi32_ps(integer),
-          _mm512_add_epi32(integer, _mm512_set1_epi32(int(kOffset<DIGITS>)))};
+// Scales and zeros of 64 reduction columns in one group.
+inline size_t parametersAt(const WeightView& w, size_t nTile, size_t group) {
+  return (nTile * w.groups + group) * kTile;
+}
+inline Values scalesOf(const WeightView& w, size_t nTile, size_t group) {
+  return Values::load(w.scales + parametersAt(w, nTile, group));
+}
+inline Values centredZerosOf(const WeightView& w, size_t nTile, size_t group) {
+  const __m512 centre = _mm512_set1_ps(8 - w.codeBias);
+  Values v = Values::load(w.zeros + parametersAt(w, nTile, group));
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) v.at[j] = _mm512_sub_ps(v.at[j], centre);
+  return v;
 }
 
-// Writes the digits of 64 products. Gives, each in 16 lanes, Σ v·(zero - 8) and, with signed
-// digits, Σ v.
-template <int DIGITS, bool SIGNED>
-inline void writeDigits(const float* x, const BlockParameters& b, __m512 inverse, uint8_t* to,
-                        __m512* zeros, __m512* integers) {
-  const __m512i signedOffset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
-  __m512i sum = _mm512_setzero_si512();
-  __m512 zeroSum = _mm512_setzero_ps();
+// What is found out about blocks before their digits: each slot is a block of a row in one group.
+constexpr size_t kSlots = 256;
+
+struct Slots {
+  alignas(64) float largest[kSlots][16];
+  alignas(64) float step[kSlots];
+  alignas(64) float inverse[kSlots];  // 1 / step, or 0 where the block vanishes
+};
+
+// The largest products of a row's block, and their zeros' part, added to zeroSums lane by lane.
+inline void measureRow(const Values& x, const Values& scales, const Values& zeros, float* largest,
+                       float* zeroSums, bool first) {
+  const Values p = x * scales;
+  _mm512_store_ps(largest, p.largest());
+  __m512 sum = first ? _mm512_setzero_ps() : _mm512_load_ps(zeroSums);
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) sum = _mm512_fmadd_ps(p.at[j], zeros.at[j], sum);
+  _mm512_store_ps(zeroSums, sum);
+}
+
+template <int DIGITS>
+inline __m512 stepOf(__m512 largest) {
+  return _mm512_mul_ps(largest, _mm512_set1_ps(1 / kLargestInteger<DIGITS>));
+}
+
+// Steps of slots [0, count).
+template <int DIGITS>
+inline void findSteps(size_t count, Slots& s) {
+  for (size_t i = 0; i < count; i += 16) {
+    const __m512 largest = largestOfSixteen(s.largest + i), step = stepOf<DIGITS>(largest);
+    const __mmask16 shows = _mm512_cmp_ps_mask(largest, _mm512_set1_ps(kSmallestBlock), _CMP_GE_OQ);
+    _mm512_store_ps(s.step + i, step);
+    _mm512_store_ps(s.inverse + i, _mm512_maskz_div_ps(shows, _mm512_set1_ps(1), step));
+  }
+}
+
+// v + offset in the lower 8·DIGITS bits: adding so large a float leaves no bits behind the point.
+template <int DIGITS>
+inline __m512i roundProduct(__m512 p, __m512 inverse, uint32_t offset) {
+  // With three digits the float's own 2^22 is the offset of the highest.
+  const float rounder = 0x1.8p23f + float(offset - (DIGITS == 3 ? 0x400000 : 0));
+  return _mm512_castps_si512(_mm512_fmadd_ps(p, inverse, _mm512_set1_ps(rounder)));
+}
+
+// The unsigned digits of a row's block.
+template <int DIGITS>
+inline void writeDigits(const Values& x, const Values& scales, float inverse, uint8_t* to) {
+  const Values p = x * scales;
+  const __m512 factor = _mm512_set1_ps(inverse);
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
-    const __m512 p = _mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), b.scale[j]);
-    const Rounded v = roundProduct<DIGITS>(p, inverse);
-    __m512i digits = v.offset;
-    if (SIGNED) {
-      sum = _mm512_add_epi32(sum, v.integer);
-      digits = _mm512_sub_epi8(_mm512_add_epi32(v.integer, signedOffset), signedOffset);
-    }
-    _mm512_store_si512(to + 64 * j, turnBytes(digits));
-    zeroSum = _mm512_fmadd_ps(v.value, b.zero[j], zeroSum);
+    const __m512i v = roundProduct<DIGITS>(p.at[j], factor, kOffset<DIGITS>);
+    _mm512_store_si512(to + 64 * j, turnBytes(v));
   }
-  *zeros = zeroSum;
-  if (SIGNED) *integers = _mm512_castsi512_ps(sum);
 }
 
-// One row, signed digits.
-template <int DIGITS>
-inline ScaledBlock scaleRow(const float* x, const BlockParameters& b, uint8_t* to) {
-  Magnitudes m = magnitudesOf<DIGITS>(x, b);
-  m.largest = reduceOne(m.largest, largerOf);
-  if (DIGITS == 3) m.sum = reduceOne(m.sum, addFloats);
-  const __m512 step = stepOf<DIGITS>(m);
-  __m512 integers, zeros;
-  writeDigits<DIGITS, true>(x, b, inverseStep<DIGITS>(m.largest, step), to, &zeros, &integers);
-  const int sum = _mm512_cvtsi512_si32(_mm512_castps_si512(reduceOne(integers, addIntegers)));
-  return {_mm512_cvtss_f32(step), _mm512_cvtss_f32(reduceOne(zeros, addFloats)),
-          int32_t(uint32_t(sum) * 8)};
-}
-
-constexpr size_t kBatch = 16;
-
-struct BatchScratch {
-  alignas(64) float lanes[kBatch][16], more[kBatch][16];
-};
-
-// `count` rows, at most kBatch, whose elements x(i) gives; unsigned digits. Reductions run for all
-// rows together.
-template <int DIGITS, class X>
-__attribute__((noinline)) void scaleRows(size_t count, X x, const BlockParameters& b,
-                                         uint8_t* digits, ScaledBlock* blocks, BatchScratch& s) {
-  for (size_t i = 0; i < count; i++) {
-    const Magnitudes m = magnitudesOf<DIGITS>(x(i), b);
-    _mm512_store_ps(s.lanes[i], m.largest);
-    if (DIGITS == 3) _mm512_store_ps(s.more[i], m.sum);
+// y[0..64) less the zeros' part, whose lanes are summed in this order.
+inline void subtractZeros(const float* zeros, float* y) {
+  const __m512 sum = _mm512_set1_ps(_mm512_reduce_add_ps(_mm512_load_ps(zeros)));
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+    _mm512_store_ps(y + 16 * j, _mm512_sub_ps(_mm512_load_ps(y + 16 * j), sum));
   }
-  alignas(64) float inverse[kBatch], step[kBatch], zeroSum[kBatch];
-  Magnitudes m;
-  m.largest = reduceSixteen(s.lanes, largerOf);
-  if (DIGITS == 3) m.sum = reduceSixteen(s.more, addFloats);
-  const __m512 steps = stepOf<DIGITS>(m);
-  _mm512_store_ps(step, steps);
-  _mm512_store_ps(inverse, inverseStep<DIGITS>(m.largest, steps));
-  for (size_t i = 0; i < count; i++) {
-    __m512 zeros;
-    writeDigits<DIGITS, false>(x(i), b, _mm512_set1_ps(inverse[i]), digits + i * kDigitBytes,
-                               &zeros, nullptr);
-    _mm512_store_ps(s.lanes[i], zeros);
-  }
-  _mm512_store_ps(zeroSum, reduceSixteen(s.lanes, addFloats));
-  for (size_t i = 0; i < count; i++) blocks[i] = {step[i], zeroSum[i], 0};
 }

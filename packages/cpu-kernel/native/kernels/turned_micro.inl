@@ -1,13 +1,10 @@
 // The transposed product of a few rows by turned codes. Included into an anonymous namespace, after
 // turned_codes.inl.
 
-constexpr int kMicroRows = 6;
-
-// y += what 64 reduction columns add to 16 output columns of a row, from Σ v·(code - 8).
-inline void addBlock(__m512i centred, const ScaledBlock& block, float* y, bool first) {
-  const __m512 t = _mm512_sub_ps(_mm512_cvtepi32_ps(centred), _mm512_set1_ps(block.zeroSum));
+// y += step · sum, what 64 reduction columns add to 16 output columns of a row.
+inline void addBlock(__m512i sum, float step, float* y, bool first) {
   const __m512 before = first ? _mm512_setzero_ps() : _mm512_load_ps(y);
-  _mm512_store_ps(y, _mm512_fmadd_ps(t, _mm512_set1_ps(block.step), before));
+  _mm512_store_ps(y, _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(step), before));
 }
 
 inline __m512i digitsOf(const uint8_t* quad, int digit) {
@@ -21,16 +18,18 @@ inline void addProducts(__m512i& acc, __m512i unsignedBytes, __m512i signedBytes
   asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(unsignedBytes), "v"(signedBytes));
 }
 
-// y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. Not inlined:
-// accumulators need all registers.
+// y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. What its offset
+// adds, the highest digit begins without. Not inlined: accumulators need all registers.
 template <int ROWS, int DIGITS>
-__attribute__((noinline)) void micro(const uint8_t* digits, const ScaledBlock* blocks,
+__attribute__((noinline)) void micro(const uint8_t* digits, const float* step,
                                      const TurnedCodes& codes, float* y, bool first) {
   __m512i acc[ROWS][4];
-#pragma GCC unroll 6
-  for (int i = 0; i < ROWS; i++) {
+  const __m512i offset = _mm512_set1_epi32(-topOffset(DIGITS));
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) acc[i][j] = _mm512_setzero_si512();
+  for (int j = 0; j < 4; j++) {
+    const __m512i start = _mm512_mullo_epi32(_mm512_load_si512(codes.sums + 16 * j), offset);
+#pragma GCC unroll 6
+    for (int i = 0; i < ROWS; i++) acc[i][j] = start;
   }
 #pragma GCC unroll 3
   for (int d = DIGITS - 1; d >= 0; d--) {
@@ -64,27 +63,7 @@ __attribute__((noinline)) void micro(const uint8_t* digits, const ScaledBlock* b
   for (int i = 0; i < ROWS; i++) {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
-      const __m512i centred = _mm512_sub_epi32(acc[i][j], _mm512_load_si512(codes.excess + 16 * j));
-      addBlock(centred, blocks[i], y + i * kTile + 16 * j, first);
+      addBlock(acc[i][j], step[i], y + i * kTile + 16 * j, first);
     }
-  }
-}
-
-template <int DIGITS>
-void microRows(size_t rows, const uint8_t* digits, const ScaledBlock* blocks,
-               const TurnedCodes& codes, float* y, bool first) {
-  switch (rows) {
-    case 1:
-      return micro<1, DIGITS>(digits, blocks, codes, y, first);
-    case 2:
-      return micro<2, DIGITS>(digits, blocks, codes, y, first);
-    case 3:
-      return micro<3, DIGITS>(digits, blocks, codes, y, first);
-    case 4:
-      return micro<4, DIGITS>(digits, blocks, codes, y, first);
-    case 5:
-      return micro<5, DIGITS>(digits, blocks, codes, y, first);
-    default:
-      return micro<6, DIGITS>(digits, blocks, codes, y, first);
   }
 }

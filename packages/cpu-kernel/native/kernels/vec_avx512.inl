@@ -41,12 +41,23 @@ struct Vec {
     return {_mm512_cvtepi32_ps(_mm512_and_si512(q, _mm512_set1_epi32(15)))};
   }
 
-  // turned[lane][q] = codes[q][lane] for 16 lanes of 16 quads, which lie 32 dwords apart: exchanges
-  // neighbours, then pairs, then fours, then eights.
+  // Dwords of 8 pairs of quads, those of the second quads moved down by a nibble into lanes 8..15.
+  static __m512i spreadPairs(const uint32_t* dwords) {
+    const __m256i pairs = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(dwords));
+    const __m512i shifts = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi32(4), 1);
+    return _mm512_srlv_epi32(_mm512_broadcast_i64x4(pairs), shifts);
+  }
+  static Vec fromPairs(const uint32_t* dwords, int byte) {
+    const __m512i q = _mm512_srl_epi32(spreadPairs(dwords), _mm_cvtsi32_si128(8 * byte));
+    return {_mm512_cvtepi32_ps(_mm512_and_si512(q, _mm512_set1_epi32(15)))};
+  }
+
+  // turned[lane][half][pair] = codes[pair][half][lane] for 2 × 16 columns of 8 pairs of quads, which
+  // lie 64 dwords apart: exchanges neighbours, then pairs, then fours, then eights.
   static void turn(const uint32_t* codes, uint32_t* turned) {
     __m512i r[16], t[16];
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(codes + 32 * i);
+    for (int i = 0; i < 16; i++) r[i] = _mm512_loadu_si512(codes + i % 8 * 64 + i / 8 * 16);
 #pragma GCC unroll 8
     for (int i = 0; i < 16; i += 2) {
       t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
@@ -59,7 +70,7 @@ struct Vec {
       r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
       r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
     }
-    // r[4a + b] holds, in each of its four 128-bit parts p, lane 4p + b of quads 4a .. 4a + 3.
+    // r[4a + b] holds, in each of its four 128-bit parts p, lane 4p + b of rows 4a .. 4a + 3.
 #pragma GCC unroll 4
     for (int b = 0; b < 4; b++) {
       const __m512i low01 = _mm512_shuffle_i32x4(r[b], r[4 + b], 0x44);

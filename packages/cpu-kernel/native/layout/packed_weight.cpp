@@ -17,7 +17,7 @@ WeightView shapeOf(size_t n, size_t k, size_t groupSize) {
   w.k = k;
   w.groupSize = groupSize;
   w.groups = k / groupSize;
-  w.quadsPerGroup = ceilDiv(groupSize, kQuad);
+  w.quadsPerGroup = ceilDiv(groupSize, 2 * kQuad) * 2;
   w.quads = ceilDiv(w.groups * w.quadsPerGroup, kTileQuads) * kTileQuads;
   w.nTiles = ceilDiv(n, kTile);
   return w;
@@ -30,15 +30,15 @@ size_t parameterCount(const WeightView& w) {
   return w.nTiles * w.groups * kTile;
 }
 
-// 16 + 16 columns of a quad whose rows are the nibbles of two byte rows. Written for the compiler
-// to vectorize: whole bytes, no branches.
-void packHalfQuad(const uint8_t* rows01, const uint8_t* rows23, uint8_t flip, uint8_t* to) {
-  for (size_t lane = 0; lane < 16; lane++) {
-    const uint32_t a = uint8_t(rows01[lane] ^ flip), b = uint8_t(rows01[lane + 16] ^ flip);
-    const uint32_t c = uint8_t(rows23[lane] ^ flip), d = uint8_t(rows23[lane + 16] ^ flip);
-    const uint32_t dword = (a & 15) | (b & 15) << 4 | (a >> 4) << 8 | (b >> 4) << 12 |
-                           (c & 15) << 16 | (d & 15) << 20 | (c >> 4) << 24 | (d >> 4) << 28;
-    std::memcpy(to + 4 * lane, &dword, 4);
+// A pair of quads, whose rows are the nibbles of four byte rows. Written for the compiler to
+// vectorize: whole bytes, no branches.
+void packPair(const uint8_t* const* rows, uint8_t flip, uint8_t* to) {
+  for (size_t n = 0; n < kTile; n++) {
+    const uint32_t a = uint8_t(rows[0][n] ^ flip), b = uint8_t(rows[1][n] ^ flip);
+    const uint32_t c = uint8_t(rows[2][n] ^ flip), d = uint8_t(rows[3][n] ^ flip);
+    const uint32_t dword = (a & 15) | (c & 15) << 4 | (a >> 4) << 8 | (c >> 4) << 12 |
+                           (b & 15) << 16 | (d & 15) << 20 | (b >> 4) << 24 | (d >> 4) << 28;
+    std::memcpy(to + 4 * n, &dword, 4);
   }
 }
 
@@ -49,10 +49,10 @@ void copyColumns(const Int4Source& s, size_t byteRow, size_t n0, uint8_t* to) {
   if (count < kTile) std::memset(to + count, 0, kTile - count);
 }
 
-// Two byte rows for a quad of `count` rows from k on, for any parity and count.
-void gatherRows(const Int4Source& s, size_t k, size_t count, size_t n0, uint8_t rows[2][kTile]) {
+// Four byte rows for a pair of quads of `count` rows from k on, for any parity and count.
+void gatherRows(const Int4Source& s, size_t k, size_t count, size_t n0, uint8_t rows[4][kTile]) {
   uint8_t bytes[kTile];
-  std::memset(rows, 0, 2 * kTile);
+  std::memset(rows, 0, 4 * kTile);
   for (size_t b = 0; b < count; b++) {
     copyColumns(s, (k + b) / 2, n0, bytes);
     const int from = (k + b) % 2 * 4, to = b % 2 * 4;
@@ -63,21 +63,20 @@ void gatherRows(const Int4Source& s, size_t k, size_t count, size_t n0, uint8_t 
 void packCodes(const Int4Source& s, const WeightView& w, size_t tile, uint8_t* to) {
   const uint8_t flip = s.isSigned ? 0x88 : 0;
   const size_t n0 = tile * kTile;
-  const bool whole = s.groupSize % kQuad == 0 && n0 + kTile <= s.n;
-  uint8_t rows[2][kTile];
-  for (size_t q = 0; q < w.groups * w.quadsPerGroup; q++, to += kQuadBytes) {
-    const uint8_t *rows01 = rows[0], *rows23 = rows[1];
+  constexpr size_t kPair = 2 * kQuad;
+  const bool whole = s.groupSize % kPair == 0 && n0 + kTile <= s.n;
+  uint8_t gathered[4][kTile];
+  for (size_t q = 0; q < w.groups * w.quadsPerGroup; q += 2, to += 2 * kQuadBytes) {
+    const uint8_t* rows[4] = {gathered[0], gathered[1], gathered[2], gathered[3]};
     if (whole) {
-      rows01 = s.packed + 2 * q * s.n + n0;
-      rows23 = rows01 + s.n;
+      for (size_t i = 0; i < 4; i++) rows[i] = s.packed + (2 * q + i) * s.n + n0;
     } else {
       const size_t inGroup = q % w.quadsPerGroup * kQuad;
       const size_t left = s.groupSize - inGroup;
-      gatherRows(s, q / w.quadsPerGroup * s.groupSize + inGroup, left < kQuad ? left : kQuad, n0,
-                 rows);
+      gatherRows(s, q / w.quadsPerGroup * s.groupSize + inGroup, left < kPair ? left : kPair, n0,
+                 gathered);
     }
-    packHalfQuad(rows01, rows23, flip, to);
-    packHalfQuad(rows01 + 32, rows23 + 32, flip, to + 64);
+    packPair(rows, flip, to);
   }
   std::memset(to, 0, (w.quads - w.groups * w.quadsPerGroup) * kQuadBytes);
 }

@@ -1,13 +1,16 @@
 // The kernel's own layout of a weight, one copy for both products.
 //
 // Codes are nibbles 0..15 (s4 codes are stored plus 8). N is cut into tiles of 64 columns, K into
-// quads of 4 neighbours; a group starts a new quad, so that G need not be a multiple of 4. A tile's
-// quad is 128 bytes: two vectors of 16 dwords, for columns 0..31 and 32..63. Dword `lane` holds in
-// byte b, the quad's b-th row: low nibble column `lane`, high nibble column `lane + 16`.
+// quads of 4 neighbours, and those into pairs; a group starts a new pair, so that G need not be a
+// multiple of 8. A tile's pair is 256 bytes: four vectors of 16 dwords, for 16 columns each. A
+// column's dword holds in byte b the b-th rows of both quads: low nibble the first, high nibble the
+// second.
 //
 //  - forward, vpdpbusd: a mask gives 16 columns × 4 rows of bytes, the shape it multiplies;
-//  - forward, vdpbf16ps: the words' nibbles give 16 columns × rows (0, 2) or (1, 3);
-//  - transposed: turning 16 quads × 16 lanes of dwords puts rows into the lanes.
+//  - forward, vdpbf16ps: the words' nibbles give 16 columns × rows (0, 2) or (1, 3) of a quad;
+//  - transposed, vpdpbusd: a byte's two codes have the same factor, so that whole bytes may be
+//    multiplied and the low nibbles' part be taken away from their sums;
+//  - transposed, float: turning 8 pairs × 16 lanes of dwords puts rows into the lanes.
 #pragma once
 
 #include "kernels/job.h"

@@ -12,6 +12,8 @@ constexpr size_t kSerialWork = size_t{1} << 18;
 // Few rows: tasks of two tiles, which the one-row kernels compute together.
 constexpr size_t kPairedRows = 2;
 constexpr size_t kFewRows = 32;
+// So few that reading the codes takes longest: the longer a task's runs of them, the better.
+constexpr size_t kStreamedRows = 4;
 
 size_t ceilDiv(size_t value, size_t unit) {
   return (value + unit - 1) / unit;
@@ -153,9 +155,11 @@ class Product {
   // to have some tasks. Not more than four tiles where rows are many, for the caches' sake.
   size_t tilesPerTask(const Job& job, size_t tiles) const {
     if (!path_.pairsTiles) return job.rows <= kPairedRows ? 2 : 1;
-    const size_t most = job.rows <= kFewRows ? 8 : 4;
+    const bool streams = job.rows <= kStreamedRows;
+    const size_t most = streams ? 16 : job.rows <= kFewRows ? 8 : 4;
+    const size_t perThread = streams ? 2 : 4;
     size_t perTask = 2;
-    while (2 * perTask <= most && tiles / (2 * perTask) >= 4 * pool_.threads()) perTask *= 2;
+    while (2 * perTask <= most && tiles / (2 * perTask) >= perThread * pool_.threads()) perTask *= 2;
     return perTask;
   }
 

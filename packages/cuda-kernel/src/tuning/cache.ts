@@ -92,7 +92,10 @@ async function readDocument(file: string): Promise<{ document: Document; problem
   const empty: Document = { schema: 1, devices: {} };
   let text: string;
   try {
-    const { size } = await stat(file);
+    const place = await stat(file);
+    // Reading a named pipe would wait for its writer.
+    if (!place.isFile()) return { document: empty, problem: `${file} is no file` };
+    const { size } = place;
     if (size > MAX_BYTES) return { document: empty, problem: `${file} is ${size} bytes long` };
     text = await readFile(file, "utf8");
   } catch (error) {

@@ -1,8 +1,10 @@
 /** The products that tuning is about: their shapes, checked, and their names in the cache. */
 import {
   ArgumentError,
+  DIRECTIONS,
   type Direction,
   describeValue,
+  requireDirection,
   requireInteger,
   requireOptions,
 } from "@w4a16/core";
@@ -21,8 +23,6 @@ export interface TuneShape {
 export interface Product extends TuneShape {
   readonly direction: Direction;
 }
-
-const DIRECTIONS: readonly Direction[] = ["matmul", "matmulTransposed"];
 
 /** Every product of the shapes once, in their order. */
 export function requireProducts(shapes: unknown): Product[] {
@@ -60,16 +60,8 @@ function requireShape(subject: string, shape: unknown): Product[] {
       fix: "Take them from the weight: inFeatures and groupSize.",
     });
   }
-  if (direction !== undefined && !DIRECTIONS.includes(direction)) {
-    throw new ArgumentError({
-      code: "W4A16_INVALID_VALUE",
-      subject: `${subject}.direction`,
-      expected: DIRECTIONS.join(" or "),
-      received: describeValue(direction),
-      fix: "Leave it away for both.",
-    });
-  }
-  const wanted = direction === undefined ? DIRECTIONS : [direction];
+  const wanted =
+    direction === undefined ? DIRECTIONS : [requireDirection(`${subject}.direction`, direction)];
   return wanted.map((direction) => ({ m, n, k, groupSize, direction }));
 }
 

@@ -1,5 +1,12 @@
 /** Measures which kernel computes a product fastest on the GPU at hand. */
-import { ArgumentError, describeValue, requireOptions, throwIfAborted } from "@w4a16/core";
+import {
+  ArgumentError,
+  allocateOrThrow,
+  describeValue,
+  requireCallback,
+  requireOptions,
+  throwIfAborted,
+} from "@w4a16/core";
 import type { CudaDevice } from "../device.js";
 import { native } from "../failures.js";
 import type { CudaGraph } from "../graph.js";
@@ -51,7 +58,8 @@ export async function tuneProducts(
 ): Promise<void> {
   requireOptions("options", options, ["seconds", "signal", "onProgress"]);
   const seconds = requireSeconds(options.seconds);
-  requireProgress(options.onProgress);
+  requireCallback("onProgress", options.onProgress);
+  throwIfAborted("tune", options.signal);
   const products = requireProducts(shapes);
   const deadline = performance.now() + 1000 * seconds;
   let weight: CudaWeight | undefined;
@@ -158,29 +166,19 @@ function isShapeOf(weight: CudaWeight, { n, k, groupSize }: Product): boolean {
 
 /** A weight of the product's shape; which codes it holds makes no difference to the time. */
 function syntheticWeight(device: CudaDevice, { n, k, groupSize }: Product): CudaWeight {
-  const packed = new Uint8Array((n * k) / 2);
-  for (let i = 0; i < packed.length; i++) packed[i] = (i * 2654435761) >>> 13;
   const parameters = (k / groupSize) * n;
-  return device.loadWeight({
+  const weight = allocateOrThrow((n * k) / 2 + 8 * parameters, () => ({
     outFeatures: n,
     inFeatures: k,
     groupSize,
     signed: false,
-    packed,
+    packed: new Uint8Array((n * k) / 2),
     scales: new Float32Array(parameters).fill(0.01),
     zeros: new Float32Array(parameters).fill(7.5),
-  });
-}
-
-function requireProgress(onProgress: unknown): void {
-  if (onProgress === undefined || typeof onProgress === "function") return;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_TYPE",
-    subject: "onProgress",
-    expected: "a function",
-    received: describeValue(onProgress),
-    fix: "Pass a function of what was measured, or leave it away.",
-  });
+  }));
+  const { packed } = weight;
+  for (let i = 0; i < packed.length; i++) packed[i] = (i * 2654435761) >>> 13;
+  return device.loadWeight(weight);
 }
 
 function requireSeconds(seconds: unknown): number {

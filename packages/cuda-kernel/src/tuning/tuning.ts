@@ -1,5 +1,4 @@
 /** A device's tuned kernels: those it found in the cache file, and those it measures. */
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { CudaDevice } from "../device.js";
 import { addKernels, readKernels, type TunedKernel } from "./cache.js";
@@ -87,18 +86,6 @@ export class Tuning {
 
 function entryOf({ kernel, microseconds, untuned }: TuneResult): TunedKernel {
   return { kernel, microseconds, untuned };
-}
-
-/** The driver's own version where the system tells it, else the CUDA version it is for. */
-export function driverName(cudaVersion: number): string {
-  try {
-    const text = readFileSync("/proc/driver/nvidia/version", "utf8");
-    const found = /Kernel Module.*?(\d+\.\d+(?:\.\d+)?)/.exec(text);
-    if (found) return found[1]!;
-  } catch {
-    // Not on Linux, or hidden in a container.
-  }
-  return `for CUDA ${cudaVersion}`;
 }
 
 function packageVersion(): string {

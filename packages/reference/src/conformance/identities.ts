@@ -1,9 +1,9 @@
 /** What must agree with itself: adjoint products, repeated calls, fused weights. */
-import { concatOutFeatures, type DeviceTensor } from "@w4a16/core";
+import { concatOutFeatures, type DeviceTensor, DIRECTIONS } from "@w4a16/core";
 import { expect, it } from "vitest";
 import { scaledMaxError } from "../metrics.js";
 import { randomInt4Weight, randomNormal, seededRandom } from "../testing.js";
-import { DIRECTIONS, extents, type Suite } from "./suite.js";
+import { extents, type Suite } from "./suite.js";
 
 export function describeIdentities(suite: Suite): void {
   it.each(suite.dtypes)("⟨Y, dY⟩ = ⟨X, dX⟩ in %s", async (dtype) => {

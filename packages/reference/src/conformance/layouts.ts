@@ -1,6 +1,7 @@
 /** Where operands lie and what they are: views, offsets, ranks, `out`, bias, mixed dtypes. */
 import {
   type DeviceTensor,
+  DIRECTIONS,
   type Direction,
   DTYPES,
   type DType,
@@ -8,7 +9,7 @@ import {
 } from "@w4a16/core";
 import { describe, expect, it } from "vitest";
 import { randomInt4Weight, randomNormal, seededRandom } from "../testing.js";
-import { DIRECTIONS, extents, keptBy, type Suite } from "./suite.js";
+import { extents, keptBy, type Suite } from "./suite.js";
 
 const M = 19;
 const weight = randomInt4Weight(seededRandom(20), {

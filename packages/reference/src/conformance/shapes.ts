@@ -1,7 +1,8 @@
 /** Shapes and group sizes that break kernels: edges of tiles, and what is smaller than one. */
+import { DIRECTIONS } from "@w4a16/core";
 import { it } from "vitest";
 import { randomInt4Weight, randomNormal, seededRandom } from "../testing.js";
-import { DIRECTIONS, extents, type Suite } from "./suite.js";
+import { extents, type Suite } from "./suite.js";
 
 type Shape = readonly [m: number, n: number, k: number, groupSize: number];
 

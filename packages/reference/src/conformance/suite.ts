@@ -39,8 +39,6 @@ export interface ConformanceOptions<Options extends object = object> {
 
 const EXACT: Tolerance = { frobenius: 1e-6, scaled: 1e-6 };
 
-export const DIRECTIONS: readonly Direction[] = ["matmul", "matmulTransposed"];
-
 /** The lengths of a product's operands: x [m, reduction] → [m, width]. */
 export function extents(weight: Int4Weight | DeviceWeight, direction: Direction) {
   const { outFeatures: n, inFeatures: k } = weight;

@@ -1,5 +1,5 @@
 /** Parameters and activations at the edges of their formats. */
-import { type DType, dequantize, type Int4Weight } from "@w4a16/core";
+import { DIRECTIONS, type DType, dequantize, type Int4Weight } from "@w4a16/core";
 import { describe, expect, it } from "vitest";
 import {
   type RandomWeightOptions,
@@ -7,7 +7,7 @@ import {
   randomNormal,
   seededRandom,
 } from "../testing.js";
-import { DIRECTIONS, extents, type Suite } from "./suite.js";
+import { extents, type Suite } from "./suite.js";
 
 const M = 9;
 const SHAPE = { outFeatures: 40, inFeatures: 192, groupSize: 32 };
