@@ -249,6 +249,31 @@ inline Case randomCase(std::mt19937& rng, uint32_t seed) {
   return c;
 }
 
+// Every tile, whole and in two parts, in both directions, with rows that the copy engine takes and
+// rows that it does not: for compute-sanitizer, under which a sweep takes too long to meet all.
+inline int runEvery() {
+  Checker checker;
+  uint32_t seed = 1;
+  for (int tile = 0; tile < sm80::kTileCount; tile++)
+    for (const int splits : {1, 2})
+      for (const bool transposed : {false, true})
+        for (const int xOffset : {0, 1}) {
+          constexpr int64_t kFeatures = 192, kReduction = 704;
+          Case c{};
+          c.M = sm80::kTiles[tile].tokens + 9;
+          c.N = transposed ? kReduction : kFeatures, c.K = transposed ? kFeatures : kReduction;
+          c.groupSize = transposed == (splits == 2) ? 64 : 32;
+          c.type = seed % 2 ? DataType::BFloat16 : DataType::Float16;
+          c.outType = c.biasType = c.type;
+          c.transposed = transposed, c.xOffset = xOffset, c.bias = xOffset;
+          c.tile = tile, c.splits = splits, c.seed = seed++;
+          checker.run(c);
+        }
+  std::printf("every tile: %d cases, %d failures; %d with copies in bulk, of them %d in pairs\n",
+              checker.cases, checker.failures, checker.bulk, checker.pairs);
+  return checker.failures;
+}
+
 inline int runSweep(int count, uint32_t seed) {
   Checker checker;
   std::mt19937 rng(seed);

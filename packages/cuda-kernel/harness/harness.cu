@@ -1,5 +1,6 @@
 // Checks and times the kernels without Node.
 //   harness check [cases] [seed]       random sweep against the float64 oracle
+//   harness every                      each tile a few times, for compute-sanitizer
 //   harness host                       host time of a launch
 //   harness tune  [json]               every tile and split at N = K = 4096
 //   harness bench [json]               the chosen kernels, more shapes, dtypes and group sizes
@@ -61,6 +62,7 @@ int main(int argc, char** argv) {
   const char* mode = argc > 1 ? argv[1] : "check";
   if (!std::strcmp(mode, "check"))
     return runSweep(argc > 2 ? std::atoi(argv[2]) : 5000, argc > 3 ? std::atoi(argv[3]) : 1) != 0;
+  if (!std::strcmp(mode, "every")) return runEvery() != 0;
   const char* path = argc > 2 ? argv[2] : nullptr;
   const auto bf16 = DataType::BFloat16, fp16 = DataType::Float16;
   if (!std::strcmp(mode, "host")) return hostTime();

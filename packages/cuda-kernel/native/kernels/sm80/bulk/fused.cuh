@@ -47,6 +47,9 @@ __global__ void __launch_bounds__(kTiles[TileIndex].threads(), kTiles[TileIndex]
   }
   float* const collected = reinterpret_cast<float*>(bulkShared);
   if constexpr (kTile.broad) {
+    // Fragments that a warp may still be storing, past its last stage, lie behind.
+    static_assert(Pair<T, TileIndex>::kArriving + Pair<T, TileIndex>::kBytes <= Ring::kFragments,
+                  "room for what arrives");
     if (args.paired)
       return Pair<T, TileIndex>::finish(args, work, collected, warpTile.sum, place,
                                         ring.received());
