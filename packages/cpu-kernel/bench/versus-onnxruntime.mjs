@@ -3,6 +3,9 @@
 //
 //   node bench/versus-onnxruntime.mjs --onnxruntime=DIR [--m=1,16,…] [--shapes=4096x4096,…]
 //        [--groups=64,128] [--rows=bf16,fp16,fp32,zeros,cold,transposed] [--seconds=1] [--json]
+//
+// Ends with status 1 if a ratio is below its floor, and with a list of those. With --json, standard
+// output is one JSON document: the machine, both versions, and every ratio.
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -208,14 +211,28 @@ async function measureCold(shape, plain) {
   for (const weight of weights) weight.dispose();
 }
 
-console.log(
-  `${device.description}; onnxruntime-node ${require("onnxruntime-node/package.json").version}, intraOpNumThreads ${threads}`,
-);
+const setting = {
+  device: device.description,
+  onnxruntime: require("onnxruntime-node/package.json").version,
+  intraOpNumThreads: threads,
+};
+if (!flags.json) {
+  console.log(
+    `${setting.device}; onnxruntime-node ${setting.onnxruntime}, intraOpNumThreads ${threads}`,
+  );
+}
 for (const shape of list(flags.shapes)) {
   const [n, k] = shape.split("x").map(Number);
   for (const g of list(flags.groups).map(Number)) await measure(n, k, g);
 }
-if (flags.json) console.log(JSON.stringify(results, null, 1));
 device.dispose();
-const below = results.filter((result) => result.floor > result.ratio);
-console.log(`${results.length} ratios, ${below.length} below what is required`);
+const below = results.filter((result) => result.ratio < result.floor);
+if (flags.json) {
+  console.log(JSON.stringify({ ...setting, results }, null, 1));
+} else {
+  console.log(`${results.length} ratios, ${below.length} below what is required`);
+  for (const { n, k, g, m, line, ratio, floor } of below) {
+    console.log(`  N ${n} K ${k} G ${g} M ${m}: ${line} is ${ratio.toFixed(2)}×, not ${floor}×`);
+  }
+}
+process.exitCode = below.length > 0 ? 1 : 0;

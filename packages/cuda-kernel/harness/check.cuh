@@ -43,6 +43,7 @@ class Checker {
     double worstRatio = 0, worstError = 0;
   } totals[3];
   int failures = 0, cases = 0;
+  int bulk = 0, pairs = 0;        // cases that the copy engine fed, and of them on two CTAs a tile
   int underflowing = 0, few = 0;  // cases judged by each output's own bound only
 
   Checker() : errors_(1), counts_(2), workspace_(64 << 20), counters_(1 << 16) {
@@ -101,6 +102,11 @@ class Checker {
                    weight_.outScale()};
     FusedPlan chosen{};
     if (c.type != DataType::Float32 && !plan(p, c.tile, c.splits, chosen)) return;
+    if (c.type != DataType::Float32 && sm80::launchesInBulk(p, chosen.tile, arch_)) {
+      bulk++;
+      pairs += sm80::pairs(sm80::kTiles[chosen.tile], groupingOf(c.groupSize, c.K), chosen.splits,
+                           arch_);
+    }
     unsigned long long hashes[2], dirty = 0;
     for (int repeat = 0; repeat < 2; repeat++) {
       CUDA_CHECK(cudaMemsetAsync(out_.get(), 0xFF, outBytes));
@@ -264,9 +270,10 @@ inline int runSweep(int count, uint32_t seed) {
         total.worstRatio);
   }
   std::printf(
-      "sweep: %d cases, %d failures; by each output alone: %d of float16 outputs that underflow, "
-      "%d of few outputs\n",
-      checker.cases, checker.failures, checker.underflowing, checker.few);
+      "sweep: %d cases, %d failures; %d with copies in bulk, of them %d in pairs; by each output "
+      "alone: %d of float16 outputs that underflow, %d of few outputs\n",
+      checker.cases, checker.failures, checker.bulk, checker.pairs, checker.underflowing,
+      checker.few);
   return checker.failures;
 }
 

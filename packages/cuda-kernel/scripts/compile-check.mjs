@@ -7,7 +7,7 @@ import { root } from "./build.mjs";
 import { readCubin } from "./cubin.mjs";
 
 const FLAGS = ["-std=c++17", "-O3", "--expt-relaxed-constexpr", "-Xptxas", "-v", "-cubin"];
-/** Hopper's own instructions exist for this architecture only. */
+/** Hopper's own instructions, and the portable kernels' bulk copies, exist for this architecture only. */
 const HOPPER = "90a";
 /** Which tensor-core instructions a kernel must hold, by its (mangled) name. */
 const TENSOR = [
@@ -48,7 +48,7 @@ export async function checkKernels(architectures, jobs = 2) {
 }
 
 function isHopper(source) {
-  return source.startsWith(`sm90a${sep}`);
+  return source.startsWith(`sm90a${sep}`) || source.includes(`${sep}bulk${sep}`);
 }
 
 async function check({ source, architecture }) {

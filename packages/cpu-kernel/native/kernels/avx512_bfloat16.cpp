@@ -14,9 +14,9 @@ namespace {
 #include "kernels/rows.inl"
 
 constexpr size_t kBlockQuads = 32;  // 4 KB of codes, which stay in the first-level cache
-constexpr int kMicroRows = 6;
 
 #include "kernels/blocks.inl"
+#include "kernels/forward_panel.inl"
 
 // Packed X: bfloat16 [blocks][rows][quads · 4], then float32 sums [blocks][rows].
 size_t sumsOffset(const WeightView& w, size_t rows) {
@@ -76,19 +76,15 @@ size_t scratchBytes(const WeightView& w, bool) {
 
 #include "kernels/bfloat16_codes.inl"
 
-inline __m512 centredZero(const float* zeros, __m512 centre) {
-  return _mm512_sub_ps(_mm512_loadu_ps(zeros), centre);
-}
-
 // Accumulators start at -(zero - 8)·Σx, take the block's products, and end scaled into y.
 template <int ROWS>
 struct Accumulators {
   __m512 a[ROWS][4];
 
-  inline void start(const float* sums, const float* zeros, __m512 centre) {
+  inline void start(const float* sums, const BlockWeights& weights) {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
-      const __m512 zero = centredZero(zeros + 16 * j, centre);
+      const __m512 zero = weights.centredZero(j);
 #pragma GCC unroll 6
       for (int i = 0; i < ROWS; i++) {
         a[i][j] = _mm512_mul_ps(zero, _mm512_set1_ps(-sums[i]));
@@ -96,10 +92,10 @@ struct Accumulators {
     }
   }
 
-  inline void finish(const float* scales, float* y, bool first) {
+  inline void finish(const BlockWeights& weights, float* y, bool first) {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
-      const __m512 scale = _mm512_loadu_ps(scales + 16 * j);
+      const __m512 scale = weights.scale(j);
 #pragma GCC unroll 6
       for (int i = 0; i < ROWS; i++) {
         float* to = y + i * kTile + 16 * j;
@@ -110,22 +106,20 @@ struct Accumulators {
   }
 };
 
+// ROWS rows in one block.
+template <int ROWS>
 struct Operands {
-  const uint16_t* x[kMicroRows];
-  float sums[kMicroRows];
-  const float *scales, *zeros;
-  __m512 centre;
-  size_t quads;
-};
+  const uint16_t* x[ROWS];
+  float sums[ROWS];
 
-constexpr size_t kPairBytes = 2 * kQuadBytes;
-
-inline void prefetchPair(const uint8_t* codes) {
-#pragma GCC unroll 4
-  for (size_t i = 0; i < kPairBytes; i += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(codes + 4096 + i), _MM_HINT_T0);
+  inline Operands(const Job& job, const Block& b, size_t begin) {
+    for (int i = 0; i < ROWS; i++) {
+      const size_t row = job.order[begin + size_t(i)];
+      x[i] = packedRow(job, b, row);
+      sums[i] = sumsOf(job, b)[row];
+    }
   }
-}
+};
 
 // Adds the rows whose codes start at bit SHIFT of a pair of quads' words, unpacked in registers.
 template <int ROWS, int SHIFT>
@@ -155,97 +149,51 @@ inline void addPair(Accumulators<ROWS>& acc, const uint16_t* const* x, size_t q,
 // y[0..ROWS) += one block. Unpacking again for every few rows runs beside the multiplications, on
 // other ports; a tile of unpacked codes would cost stores and loads instead.
 template <int ROWS>
-void micro(const Operands& o, const uint8_t* codes, __m512i table, float* y, bool first) {
+void micro(const Operands<ROWS>& o, const BlockWeights& weights, __m512i table, float* y,
+           bool first) {
   Accumulators<ROWS> acc;
-  acc.start(o.sums, o.zeros, o.centre);
-  const uint16_t* x[ROWS];
-  for (int i = 0; i < ROWS; i++) x[i] = o.x[i];
-  for (size_t q = 0; q < o.quads; q += 2, codes += kPairBytes) {
+  acc.start(o.sums, weights);
+  const uint8_t* codes = weights.codes;
+  for (size_t q = 0; q < weights.quads; q += 2, codes += kPairBytes) {
     prefetchPair(codes);
-    addPair<ROWS>(acc, x, q, codes, table);
+    addPair<ROWS>(acc, o.x, q, codes, table);
   }
-  acc.finish(o.scales, y, first);
-}
-
-void microRows(int rows, const Operands& o, const uint8_t* codes, __m512i table, float* y,
-               bool first) {
-  switch (rows) {
-    case 1:
-      return micro<1>(o, codes, table, y, first);
-    case 2:
-      return micro<2>(o, codes, table, y, first);
-    case 3:
-      return micro<3>(o, codes, table, y, first);
-    case 4:
-      return micro<4>(o, codes, table, y, first);
-    case 5:
-      return micro<5>(o, codes, table, y, first);
-    default:
-      return micro<6>(o, codes, table, y, first);
-  }
-}
-
-Operands operandsOf(const Job& job, const Block& b, size_t tile, size_t begin, size_t end) {
-  const WeightView& w = *job.weight;
-  Operands o;
-  const size_t parameters = (tile * w.groups + b.group) * kTile;
-  o.scales = w.scales + parameters;
-  o.zeros = w.zeros + parameters;
-  o.centre = _mm512_set1_ps(8 - w.codeBias);
-  o.quads = b.quads;
-  for (size_t i = begin; i < end; i++) {
-    const size_t row = job.order[i];
-    o.x[i - begin] = packedRow(job, b, row);
-    o.sums[i - begin] = sumsOf(job, b)[row];
-  }
-  return o;
+  acc.finish(weights, y, first);
 }
 
 // One row by two tiles of columns at once, which keeps enough sums in flight.
 void oneRow(const Job& job, size_t tile, size_t begin, Scratch& s) {
   const WeightView& w = *job.weight;
   const __m512i table = codeTable();
-  const size_t blocks = blockCount(w), skip = w.groups * kTile;
+  const size_t blocks = blockCount(w);
   for (size_t i = 0; i < blocks; i++) {
     const Block b = blockAt(w, i);
-    const Operands o = operandsOf(job, b, tile, begin, begin + 1);
-    const uint8_t* left = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
-    const uint8_t* right = left + w.quads * kQuadBytes;
+    const Operands<1> o(job, b, begin);
+    const BlockWeights left = weightsOf(w, b, tile), right = weightsOf(w, b, tile + 1);
     Accumulators<1> acc[2];
-    acc[0].start(o.sums, o.zeros, o.centre);
-    acc[1].start(o.sums, o.zeros + skip, o.centre);
-    for (size_t q = 0; q < b.quads; q += 2, left += kPairBytes, right += kPairBytes) {
-      prefetchPair(left);
-      prefetchPair(right);
-      addPair<1>(acc[0], o.x, q, left, table);
-      addPair<1>(acc[1], o.x, q, right, table);
+    acc[0].start(o.sums, left);
+    acc[1].start(o.sums, right);
+    for (size_t q = 0; q < b.quads; q += 2) {
+      const size_t at = q * kQuadBytes;
+      prefetchPair(left.codes + at);
+      prefetchPair(right.codes + at);
+      addPair<1>(acc[0], o.x, q, left.codes + at, table);
+      addPair<1>(acc[1], o.x, q, right.codes + at, table);
     }
-    acc[0].finish(o.scales, s.y, i == 0);
-    acc[1].finish(o.scales + skip, s.y + kTile, i == 0);
+    acc[0].finish(left, s.y, i == 0);
+    acc[1].finish(right, s.y + kTile, i == 0);
   }
-  for (size_t t = 0; t < 2; t++) {
-    storeRow<Vec>(job, job.order[begin], (tile + t) * kTile, tileColumns(w.n, tile + t),
-                  s.y + t * kTile);
-  }
+  for (size_t t = 0; t < 2; t++) storePanel(job, tile + t, begin, 1, s.y + t * kTile);
 }
 
 void panel(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
-  const WeightView& w = *job.weight;
-  const size_t blocks = blockCount(w);
-  const size_t rows = end - begin, steps = (rows + kMicroRows - 1) / kMicroRows;
   const __m512i table = codeTable();
-  for (size_t i = 0; i < blocks; i++) {
-    const Block b = blockAt(w, i);
-    const uint8_t* codes = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
-    for (size_t step = 0; step < steps; step++) {
-      const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-      microRows(int(to - from), operandsOf(job, b, tile, begin + from, begin + to), codes, table,
-                s.y + from * kTile, i == 0);
-    }
-  }
-  for (size_t r = 0; r < rows; r++) {
-    storeRow<Vec>(job, job.order[begin + r], tile * kTile, tileColumns(w.n, tile), s.y + r * kTile);
-  }
+  forwardPanel(job, tile, begin, end, s.y,
+               [&](auto count, const Block& b, const BlockWeights& weights, size_t from, float* y,
+                   bool first) {
+                 const Operands<count.value> o(job, b, begin + from);
+                 micro<count.value>(o, weights, table, y, first);
+               });
 }
 
 void compute(const Job& job, RowClass, size_t tile, size_t tiles, size_t begin, size_t end,

@@ -118,38 +118,19 @@ void micro(const uint16_t (*a)[kTile], const uint16_t (*codes)[kTile / 2], __m51
   }
 }
 
-void microRows(size_t rows, const uint16_t (*a)[kTile], const uint16_t (*codes)[kTile / 2],
-               __m512i table, float* y, bool first) {
-  switch (rows) {
-    case 1:
-      return micro<1>(a, codes, table, y, first);
-    case 2:
-      return micro<2>(a, codes, table, y, first);
-    case 3:
-      return micro<3>(a, codes, table, y, first);
-    case 4:
-      return micro<4>(a, codes, table, y, first);
-    case 5:
-      return micro<5>(a, codes, table, y, first);
-    default:
-      return micro<6>(a, codes, table, y, first);
-  }
-}
-
 // One or two tiles of the same group, which share the scaled activations.
 void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_t end, Scratch& s) {
   const WeightView& w = *job.weight;
   const __m512i table = codeTable();
   const size_t group = groupOf(w, tile);
-  const size_t rows = end - begin, steps = (rows + Vec::kMicroRows - 1) / Vec::kMicroRows;
+  const size_t rows = end - begin;
   for (size_t block = 0; block < w.nTiles; block++) {
     scaleRows(job, block, group, begin, end, s);
     for (size_t t = 0; t < tiles; t++) {
       fillCodes(w, block, (tile + t) * kTileQuads, s.codes[t], s.turned);
-      for (size_t step = 0; step < steps; step++) {
-        const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-        microRows(to - from, s.a + from, s.codes[t], table, s.y[t] + from * kTile, block == 0);
-      }
+      forMicroRows<Vec::kMicroRows>(rows, [&](size_t from, auto count) {
+        micro<count.value>(s.a + from, s.codes[t], table, s.y[t] + from * kTile, block == 0);
+      });
     }
   }
   for (size_t i = 0; i < rows; i++) {

@@ -16,6 +16,7 @@ namespace {
 #include "kernels/vec_avx512.inl"
 #include "kernels/rows.inl"
 #include "kernels/fixed_digits.inl"
+#include "kernels/forward_panel.inl"
 #include "kernels/fixed_micro.inl"
 
 struct Scratch {
@@ -27,41 +28,16 @@ size_t scratchBytes(const WeightView& w, bool) {
   return row > sizeof(Scratch) ? row : sizeof(Scratch);
 }
 
-Operands operandsOf(const Job& job, const Block& b, size_t tile, size_t begin, size_t end) {
-  const WeightView& w = *job.weight;
-  Operands o;
-  const size_t parameters = (tile * w.groups + b.group) * kTile;
-  o.scales = w.scales + parameters;
-  o.zeros = w.zeros + parameters;
-  o.centre = _mm512_set1_ps(8 - w.codeBias);
-  o.quads = b.quads;
-  for (size_t i = begin; i < end; i++) {
-    const size_t row = job.order[i];
-    o.x[i - begin] = packedRow(job, b, row);
-    o.scale[i - begin] = scalesOf(job, b)[row];
-  }
-  return o;
-}
-
 #include "kernels/fixed_direct.inl"
 
 template <int DIGITS>
 void panel(const Job& job, size_t tile, size_t begin, size_t end, Scratch& s) {
-  const WeightView& w = *job.weight;
-  const size_t blocks = blockCount(w);
-  const size_t rows = end - begin, steps = (rows + kMicroRows - 1) / kMicroRows;
-  for (size_t i = 0; i < blocks; i++) {
-    const Block b = blockAt(w, i);
-    const uint8_t* codes = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
-    for (size_t step = 0; step < steps; step++) {
-      const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-      microRows<DIGITS>(int(to - from), operandsOf(job, b, tile, begin + from, begin + to), codes,
-                        s.y + from * kTile, i == 0);
-    }
-  }
-  for (size_t r = 0; r < rows; r++) {
-    storeRow<Vec>(job, job.order[begin + r], tile * kTile, tileColumns(w.n, tile), s.y + r * kTile);
-  }
+  forwardPanel(job, tile, begin, end, s.y,
+               [&](auto count, const Block& b, const BlockWeights& weights, size_t from, float* y,
+                   bool first) {
+                 const Operands<count.value> o(job, b, begin + from);
+                 micro<count.value, DIGITS>(o, weights, y, first);
+               });
 }
 
 template <int DIGITS>

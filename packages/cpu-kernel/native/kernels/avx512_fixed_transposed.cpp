@@ -25,7 +25,7 @@ namespace {
 constexpr size_t kDirectRows = 4;
 // Rows whose digits are made at once, whole micro-kernels, while the turned codes of a task's tiles
 // wait in the first-level cache. Of so few rows that all digits fit it, tiles take turns instead.
-constexpr size_t kChunk = 2 * kMicroRows, kMostChunk = 32;
+constexpr size_t kChunk = 2 * Vec::kMicroRows, kMostChunk = 32;
 // Tiles of a task. A tile may have a group of its own, and so a slot for each row.
 constexpr size_t kMostTiles = 8, kMostTurnedTiles = 4;
 constexpr size_t kMostDirectTiles = 32;
@@ -164,7 +164,6 @@ __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile
                                        size_t begin, size_t from, size_t count, size_t rows,
                                        bool turned, Scratch& s) {
   const WeightView& w = *job.weight;
-  const size_t steps = (count + kMicroRows - 1) / kMicroRows;
   const auto x = [&](size_t i) {
     return Values::load(floatsOf(job, nTile, job.order[begin + from + i]));
   };
@@ -189,12 +188,10 @@ __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile
         turnCodes(codesOf(w, nTile, (tile + t) * kTileQuads),
                   codesAhead(w, nTile, tile, tiles, t + 1), codes);
       }
-      for (size_t step = 0; step < steps; step++) {
-        const size_t first = count * step / steps, last = count * (step + 1) / steps;
-        microRows<DIGITS>(last - first, s.digits + first * kDigitBytes,
-                          s.slots.step + slot + first, codes,
-                          s.y + (t * rows + from + first) * kTile, nTile == 0);
-      }
+      forMicroRows<Vec::kMicroRows>(count, [&](size_t first, auto few) {
+        micro<few.value, DIGITS>(s.digits + first * kDigitBytes, s.slots.step + slot + first,
+                                 codes, s.y + (t * rows + from + first) * kTile, nTile == 0);
+      });
     }
   });
 }

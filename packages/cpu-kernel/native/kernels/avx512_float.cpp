@@ -70,30 +70,12 @@ void turnedMicro(const float* const* x, const TurnedScratch& s, float* y, bool f
   }
 }
 
-void turnedMicroRows(int rows, const float* const* x, const TurnedScratch& s, float* y,
-                     bool first) {
-  switch (rows) {
-    case 1:
-      return turnedMicro<1>(x, s, y, first);
-    case 2:
-      return turnedMicro<2>(x, s, y, first);
-    case 3:
-      return turnedMicro<3>(x, s, y, first);
-    case 4:
-      return turnedMicro<4>(x, s, y, first);
-    case 5:
-      return turnedMicro<5>(x, s, y, first);
-    default:
-      return turnedMicro<6>(x, s, y, first);
-  }
-}
-
 void turnedTile(const Job& job, size_t tile, size_t begin, size_t end, TurnedScratch& s) {
   const WeightView& w = *job.weight;
   for (size_t block = 0; block < w.nTiles; block++) {
     fillTurned(w, block, tile * kTileQuads, s);
-    forMicroRows<Vec>(job, block, begin, end, [&](int rows, const float* const* x, size_t from) {
-      turnedMicroRows(rows, x, s, s.y + from * kTile, block == 0);
+    forFloatRows<Vec>(job, block, begin, end, [&](auto count, const float* const* x, size_t from) {
+      turnedMicro<count.value>(x, s, s.y + from * kTile, block == 0);
     });
   }
   for (size_t i = begin; i < end; i++) {

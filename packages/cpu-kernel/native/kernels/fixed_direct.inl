@@ -8,8 +8,9 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
   const size_t blocks = blockCount(w);
   for (size_t i = 0; i < blocks; i++) {
     const Block b = blockAt(w, i);
-    const Operands o = operandsOf(job, b, tile, begin, begin + ROWS);
-    const uint8_t* codes = w.codes + (tile * w.quads + b.quad) * kQuadBytes;
+    const Operands<ROWS> o(job, b, begin);
+    const BlockWeights weights = weightsOf(w, b, tile);
+    const uint8_t* codes = weights.codes;
     __m512i acc[DIGITS][ROWS][4];
 #pragma GCC unroll 3
     for (int d = 0; d < DIGITS; d++) {
@@ -41,9 +42,7 @@ void direct(const Job& job, size_t tile, size_t begin, Scratch& s) {
         }
       }
     }
-    finish<ROWS>(acc[0], o, s.y, i == 0);
+    finish<ROWS>(acc[0], o, weights, s.y, i == 0);
   }
-  for (int r = 0; r < ROWS; r++) {
-    storeRow<Vec>(job, job.order[begin + r], tile * kTile, tileColumns(w.n, tile), s.y + r * kTile);
-  }
+  storePanel(job, tile, begin, ROWS, s.y);
 }

@@ -1,10 +1,6 @@
 // A few rows by one block of codes in fixed point. Included into an anonymous namespace, after
 // fixed_digits.inl.
 
-constexpr int kMicroRows = 6;
-
-constexpr size_t kPairBytes = 2 * kQuadBytes;
-
 // The codes of the first or second quad of a pair.
 template <int QUAD>
 inline void unpackQuad(const uint8_t* pair, __m512i w[4]) {
@@ -16,19 +12,19 @@ inline void unpackQuad(const uint8_t* pair, __m512i w[4]) {
   }
 }
 
-inline void prefetchPair(const uint8_t* codes) {
-#pragma GCC unroll 4
-  for (size_t i = 0; i < kPairBytes; i += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(codes + 4096 + i), _MM_HINT_T0);
-  }
-}
-
+// The digits of ROWS rows in one block.
+template <int ROWS>
 struct Operands {
-  const int8_t* x[kMicroRows];
-  BlockScale scale[kMicroRows];
-  const float *scales, *zeros;
-  __m512 centre;
-  size_t quads;
+  const int8_t* x[ROWS];
+  BlockScale scale[ROWS];
+
+  inline Operands(const Job& job, const Block& b, size_t begin) {
+    for (int i = 0; i < ROWS; i++) {
+      const size_t row = job.order[begin + size_t(i)];
+      x[i] = packedRow(job, b, row);
+      scale[i] = scalesOf(job, b)[row];
+    }
+  }
 };
 
 inline __m512i quadOf(const int8_t* x, size_t quad) {
@@ -38,11 +34,11 @@ inline __m512i quadOf(const int8_t* x, size_t quad) {
 }
 
 template <int ROWS>
-inline void finish(const __m512i (*acc)[4], const Operands& o, float* y, bool first) {
+inline void finish(const __m512i (*acc)[4], const Operands<ROWS>& o, const BlockWeights& weights,
+                   float* y, bool first) {
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
-    const __m512 scale = _mm512_loadu_ps(o.scales + 16 * j);
-    const __m512 zero = _mm512_sub_ps(_mm512_loadu_ps(o.zeros + 16 * j), o.centre);
+    const __m512 scale = weights.scale(j), zero = weights.centredZero(j);
 #pragma GCC unroll 6
     for (int i = 0; i < ROWS; i++) {
       const float sum = float(o.scale[i].sum);
@@ -72,7 +68,7 @@ inline void addQuad(__m512i (*acc)[4], const int8_t* const* x, size_t q, const u
 }
 
 template <int ROWS, int DIGITS>
-void micro(const Operands& o, const uint8_t* codes, float* y, bool first) {
+void micro(const Operands<ROWS>& o, const BlockWeights& weights, float* y, bool first) {
   __m512i acc[ROWS][4];
 #pragma GCC unroll 6
   for (int i = 0; i < ROWS; i++) {
@@ -90,31 +86,13 @@ void micro(const Operands& o, const uint8_t* codes, float* y, bool first) {
         for (int j = 0; j < 4; j++) acc[i][j] = _mm512_slli_epi32(acc[i][j], 8);
       }
     }
-    for (size_t q = 0; q < o.quads; q += 2) {
-      const uint8_t* pair = codes + q * kQuadBytes;
+    for (size_t q = 0; q < weights.quads; q += 2) {
+      const uint8_t* pair = weights.codes + q * kQuadBytes;
       if (d == 0) prefetchPair(pair);
       addQuad<ROWS, 0>(acc, x, q, pair);
       addQuad<ROWS, 1>(acc, x, q, pair);
     }
-    for (int i = 0; i < ROWS; i++) x[i] += o.quads * kQuad;
+    for (int i = 0; i < ROWS; i++) x[i] += weights.quads * kQuad;
   }
-  finish<ROWS>(acc, o, y, first);
-}
-
-template <int DIGITS>
-void microRows(int rows, const Operands& o, const uint8_t* codes, float* y, bool first) {
-  switch (rows) {
-    case 1:
-      return micro<1, DIGITS>(o, codes, y, first);
-    case 2:
-      return micro<2, DIGITS>(o, codes, y, first);
-    case 3:
-      return micro<3, DIGITS>(o, codes, y, first);
-    case 4:
-      return micro<4, DIGITS>(o, codes, y, first);
-    case 5:
-      return micro<5, DIGITS>(o, codes, y, first);
-    default:
-      return micro<6, DIGITS>(o, codes, y, first);
-  }
+  finish<ROWS>(acc, o, weights, y, first);
 }

@@ -185,24 +185,6 @@ void floatMicro(const float* const* x, const float* tile, float* y, bool first) 
 }
 
 template <class Vec>
-void floatMicroRows(int rows, const float* const* x, const float* tile, float* y, bool first) {
-  switch (rows) {
-    case 1:
-      return floatMicro<Vec, 1>(x, tile, y, first);
-    case 2:
-      return floatMicro<Vec, 2>(x, tile, y, first);
-    case 3:
-      return floatMicro<Vec, 3>(x, tile, y, first);
-    case 4:
-      return floatMicro<Vec, 4>(x, tile, y, first);
-    case 5:
-      return floatMicro<Vec, Vec::kMicroRows >= 5 ? 5 : 4>(x, tile, y, first);
-    default:
-      return floatMicro<Vec, Vec::kMicroRows>(x, tile, y, first);
-  }
-}
-
-template <class Vec>
 void storeTransposed(const Job& job, size_t row, size_t tile, const float* y) {
   const WeightView& w = *job.weight;
   alignas(64) float ordered[kTile];
@@ -216,18 +198,16 @@ void storeTransposed(const Job& job, size_t row, size_t tile, const float* y) {
   storeRow<Vec>(job, row, begin, count, ordered);
 }
 
-// Calls f(rows, x, from) for every few rows order[begin + from ..) of a panel, with their packed
+// Calls f(count, x, from) for every few rows order[begin + from ..) of a panel, with their packed
 // elements of one block.
 template <class Vec, class F>
-void forMicroRows(const Job& job, size_t block, size_t begin, size_t end, F f) {
+void forFloatRows(const Job& job, size_t block, size_t begin, size_t end, F f) {
   const float* packed = reinterpret_cast<const float*>(job.packed) + block * job.rows * kTile;
-  const size_t rows = end - begin, steps = (rows + Vec::kMicroRows - 1) / Vec::kMicroRows;
-  for (size_t step = 0; step < steps; step++) {
-    const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
-    const float* x[Vec::kMicroRows];
-    for (size_t i = from; i < to; i++) x[i - from] = packed + job.order[begin + i] * kTile;
-    f(int(to - from), x, from);
-  }
+  forMicroRows<Vec::kMicroRows>(end - begin, [&](size_t from, auto count) {
+    const float* x[count.value];
+    for (size_t i = 0; i < count.value; i++) x[i] = packed + job.order[begin + from + i] * kTile;
+    f(count, x, from);
+  });
 }
 
 template <class Vec>
@@ -241,8 +221,8 @@ void floatComputeTile(const Job& job, size_t tile, size_t begin, size_t end, Flo
     } else {
       dequantizeForward<Vec>(w, tile, b * kTileQuads, s.tile);
     }
-    forMicroRows<Vec>(job, b, begin, end, [&](int count, const float* const* x, size_t from) {
-      floatMicroRows<Vec>(count, x, s.tile, s.y + from * kTile, b == 0);
+    forFloatRows<Vec>(job, b, begin, end, [&](auto count, const float* const* x, size_t from) {
+      floatMicro<Vec, count.value>(x, s.tile, s.y + from * kTile, b == 0);
     });
   }
   for (size_t i = 0; i < rows; i++) {

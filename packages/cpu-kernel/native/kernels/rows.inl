@@ -147,6 +147,40 @@ size_t tileColumns(size_t width, size_t tile) {
   return left < kTile ? left : kTile;
 }
 
+template <int ROWS>
+struct RowCount {
+  static constexpr int value = ROWS;
+};
+
+// Calls f(from, RowCount<n>) for equal steps of at most MOST of `rows` rows: n rows from `from` on.
+template <int MOST, class F>
+inline void forMicroRows(size_t rows, F f) {
+  static_assert(MOST >= 4 && MOST <= 6);
+  const size_t steps = (rows + MOST - 1) / MOST;
+  for (size_t step = 0; step < steps; step++) {
+    const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
+    switch (to - from) {
+      case 1:
+        f(from, RowCount<1>{});
+        break;
+      case 2:
+        f(from, RowCount<2>{});
+        break;
+      case 3:
+        f(from, RowCount<3>{});
+        break;
+      case 4:
+        f(from, RowCount<4>{});
+        break;
+      case 5:
+        f(from, RowCount<(MOST < 5 ? MOST : 5)>{});
+        break;
+      default:
+        f(from, RowCount<MOST>{});
+    }
+  }
+}
+
 size_t roundUp(size_t value, size_t unit) {
   return (value + unit - 1) / unit * unit;
 }

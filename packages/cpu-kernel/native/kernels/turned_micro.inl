@@ -1,8 +1,6 @@
 // The transposed product of a few rows by turned codes. Included into an anonymous namespace, after
 // turned_codes.inl.
 
-constexpr int kMicroRows = 6;
-
 // y += step · sum, what 64 reduction columns add to 16 output columns of a row.
 inline void addBlock(__m512i sum, float step, float* y, bool first) {
   const __m512 before = first ? _mm512_setzero_ps() : _mm512_load_ps(y);
@@ -67,24 +65,5 @@ __attribute__((noinline)) void micro(const uint8_t* digits, const float* step,
     for (int j = 0; j < 4; j++) {
       addBlock(acc[i][j], step[i], y + i * kTile + 16 * j, first);
     }
-  }
-}
-
-template <int DIGITS>
-void microRows(size_t rows, const uint8_t* digits, const float* step,
-               const TurnedCodes& codes, float* y, bool first) {
-  switch (rows) {
-    case 1:
-      return micro<1, DIGITS>(digits, step, codes, y, first);
-    case 2:
-      return micro<2, DIGITS>(digits, step, codes, y, first);
-    case 3:
-      return micro<3, DIGITS>(digits, step, codes, y, first);
-    case 4:
-      return micro<4, DIGITS>(digits, step, codes, y, first);
-    case 5:
-      return micro<5, DIGITS>(digits, step, codes, y, first);
-    default:
-      return micro<6, DIGITS>(digits, step, codes, y, first);
   }
 }

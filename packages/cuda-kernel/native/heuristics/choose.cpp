@@ -25,6 +25,7 @@ constexpr float kSplitUs =
     4.5f;  // a partial tile's way through L2, and the wait for the last of a tile
 constexpr float kSplitBytesPerNs =
     45.f;  // of one SM, which writes its part and may have to read all of them
+constexpr float kPairUs = 3.2f;  // two CTAs' sums through their cluster's shared memory
 
 }  // namespace
 
@@ -36,13 +37,18 @@ float estimate(const FusedProblem& p, int index, int splits, int arch, int sms) 
   const int64_t ctas =
       ceilDiv<int64_t>(features, tile.features) * ceilDiv<int64_t>(p.M, tile.tokens) * splits;
   const int64_t perSm = ceilDiv<int64_t>(ctas, sms), full = perSm / tile.ctasPerSm * tile.ctasPerSm;
-  const float cycles = full * kTileCosts[index].together + (perSm - full) * kTileCosts[index].alone;
+  const bool bulk = sm80::runsInBulk(tile, groupingOf(p.groupSize, p.K), arch);
+  const TileCost& tileCost = kTileCosts[index];
+  const float cycles = full * (bulk ? tileCost.bulkTogether : tileCost.together) +
+                       (perSm - full) * (bulk ? tileCost.bulkAlone : tileCost.alone);
   // Groups of warps take whole chunks: a short reduction leaves some of them idle.
   const int64_t chunks =
       roundUp<int64_t>(ceilDiv<int64_t>(ceilDiv<int64_t>(reduction, 64), splits), tile.groups);
   const float busy = chunks * cycles * cost.relativeTensor / (cost.clockGhz * 1000.f);
   const float memory =
       (p.N * p.K * 0.54f + p.M * (reduction + features) * 2.f) / (cost.dramBytesPerNs * 1000.f);
+  if (sm80::pairs(tile, groupingOf(p.groupSize, p.K), splits, arch))
+    return kFixedUs + std::max(busy, memory) + kPairUs;
   const float partials = splits > 1 ? kSplitUs + perSm * splits * tile.features * tile.tokens * 4 /
                                                      (kSplitBytesPerNs * 1000.f)
                                     : 0.f;

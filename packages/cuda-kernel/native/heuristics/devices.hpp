@@ -21,13 +21,23 @@ constexpr ArchitectureCost kArchitectures[] = {
 };
 
 // H100 cycles for 64 of the reduction, of one CTA with all of its SM's CTAs present, and of one
-// that has the SM to itself. In the order of kTiles.
+// that has the SM to itself; and the same where the copy engine fills its stages (sm80/bulk).
+// In the order of kTiles.
 struct TileCost {
   float together, alone;
+  float bulkTogether = together, bulkAlone = alone;
 };
 constexpr TileCost kTileCosts[] = {
-    {140, 140}, {146, 146},   {200, 200},   {335, 335}, {470, 470},
-    {740, 740}, {1300, 1300}, {1250, 1600}, {500, 500}, {2100, 2100},
+    {140, 140},
+    {146, 146},
+    {200, 200},
+    {335, 335},
+    {470, 470},
+    {740, 740, 594, 594},
+    {1300, 1300, 1085, 1085},
+    {1250, 1600},
+    {500, 500},
+    {2100, 2100, 1920, 1920},
 };
 
 }  // namespace w4a16::heuristics

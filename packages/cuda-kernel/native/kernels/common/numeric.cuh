@@ -4,6 +4,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include "../fused_problem.hpp"
 #include "ptx.cuh"
 
 namespace w4a16 {
@@ -13,6 +14,7 @@ struct Numeric;
 
 template <>
 struct Numeric<__half> {
+  static constexpr DataType kType = DataType::Float16;
   static constexpr uint32_t kMagic = 0x64206420;      // 1024 + 32, twice; the ulp there is 1
   static constexpr uint32_t kMagicHigh = 0x64646464;  // the upper bytes of 1024..1151
   W4A16_DEVICE uint32_t subtract(uint32_t a, uint32_t b) {
@@ -40,6 +42,7 @@ struct Numeric<__half> {
 
 template <>
 struct Numeric<__nv_bfloat16> {
+  static constexpr DataType kType = DataType::BFloat16;
   static constexpr uint32_t kMagic = 0x43204320;      // 128 + 32, twice; the ulp there is 1
   static constexpr uint32_t kMagicHigh = 0x43434343;  // the upper bytes of 128..255
   W4A16_DEVICE uint32_t subtract(uint32_t a, uint32_t b) {

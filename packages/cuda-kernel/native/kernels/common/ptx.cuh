@@ -78,6 +78,14 @@ W4A16_DEVICE uint4 loadShared16(uint32_t address) {
                : "memory");
   return v;
 }
+W4A16_DEVICE float4 loadSharedFloat4(uint32_t address) {
+  float4 v;
+  asm volatile("ld.shared.v4.f32 {%0,%1,%2,%3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "r"(address)
+               : "memory");
+  return v;
+}
 W4A16_DEVICE uint32_t loadShared4(uint32_t address) {
   uint32_t v;
   asm volatile("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(address) : "memory");

@@ -5,6 +5,10 @@
 
 namespace w4a16::sm80 {
 
+// Output tiles are visited in bands of kBand token tiles, features outermost within a band: CTAs
+// that run together then share activations as well as weights in L2.
+constexpr int kBand = 8;
+
 struct FusedArguments {
   const uint8_t* packed;
   const uint8_t* params;
@@ -19,7 +23,10 @@ struct FusedArguments {
   int featureTiles64, chunks;       // super-tiles along the features and the reduction
   int tilesAcross;                  // output tiles along the features
   int tilesDown;                    // output tiles along the tokens
+  FastDivisor bandTiles;            // of tiles to a band
+  FastDivisor lastBand;             // of token tiles in the last band
   int splits;
+  FastDivisor bySplits;
   int paramRows;
   uint32_t paramRowBytes;
   int entriesPerRow;
@@ -28,7 +35,8 @@ struct FusedArguments {
   float outScale;
   DataType outType, biasType;
   bool xAligned;    // 16-byte aligned rows of ordinary length: copies may be asynchronous
-  bool outAligned;  // rows aligned for 16-byte stores
+  bool paired;      // sm_90: the two CTAs of a tile are a cluster
+  bool outAligned;  // rows of a 16-bit type aligned for 16-byte stores
 };
 
 }  // namespace w4a16::sm80

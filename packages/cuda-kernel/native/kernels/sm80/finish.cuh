@@ -1,74 +1,17 @@
-// From the groups' accumulators to the output: add the groups, add the splits, add the
-// bias, round, store. Every sum is taken in a fixed order, so a call's bits repeat.
+// From the warps' accumulators to the output: add the groups, add the splits, store. Every sum is
+// taken in a fixed order, so a call's bits repeat.
 #pragma once
-#include "../common/numeric.cuh"
-#include "arguments.hpp"
-#include "tiles.hpp"
+#include "store.cuh"
 
 namespace w4a16::sm80 {
 
-W4A16_DEVICE float loadAs(const void* p, DataType type, int64_t i) {
-  switch (type) {
-    case DataType::Float16:
-      return __half2float(static_cast<const __half*>(p)[i]);
-    case DataType::BFloat16:
-      return __bfloat162float(static_cast<const __nv_bfloat16*>(p)[i]);
-    default:
-      return static_cast<const float*>(p)[i];
-  }
-}
-
-template <typename T>
-W4A16_DEVICE uint32_t pack2(float lo, float hi) {
-  const T l = Numeric<T>::fromFloat(lo), h = Numeric<T>::fromFloat(hi);
-  return static_cast<uint32_t>(reinterpret_cast<const uint16_t&>(l)) |
-         static_cast<uint32_t>(reinterpret_cast<const uint16_t&>(h)) << 16;
-}
-
-// Eight neighbouring features of one token, from `feature` on; those past the edge are not stored.
-template <typename T>
-W4A16_DEVICE void storeRounded(const FusedArguments& args, int64_t offset, int feature,
-                               const float (&v)[8]) {
-  T* out = static_cast<T*>(args.out) + offset;
-  if (args.outAligned && feature + 8 <= args.features) {
-    *reinterpret_cast<uint4*>(out) = make_uint4(pack2<T>(v[0], v[1]), pack2<T>(v[2], v[3]),
-                                                pack2<T>(v[4], v[5]), pack2<T>(v[6], v[7]));
-  } else {
-#pragma unroll
-    for (int i = 0; i < 8; i++)
-      if (feature + i < args.features) out[i] = Numeric<T>::fromFloat(v[i]);
-  }
-}
-
-W4A16_DEVICE void storeOutput(const FusedArguments& args, int token, int feature, float (&v)[8]) {
-#pragma unroll
-  for (int i = 0; i < 8; i++) v[i] *= args.outScale;
-  if (args.bias) {
-#pragma unroll
-    for (int i = 0; i < 8; i++)
-      if (feature + i < args.features) v[i] += loadAs(args.bias, args.biasType, feature + i);
-  }
-  const int64_t offset = token * args.outStride + feature;
-  switch (args.outType) {
-    case DataType::Float16:
-      return storeRounded<__half>(args, offset, feature, v);
-    case DataType::BFloat16:
-      return storeRounded<__nv_bfloat16>(args, offset, feature, v);
-    default: {
-      float* out = static_cast<float*>(args.out) + offset;
-#pragma unroll
-      for (int i = 0; i < 8; i++)
-        if (feature + i < args.features) out[i] = v[i];
-    }
-  }
-}
-
+// A finished tile in shared memory: see collectHalf().
 template <int TileIndex>
 struct Collector {
   static constexpr TileShape kTile = kTiles[TileIndex];
-  static constexpr int kPitch = collectPitch(kTile);
+  static constexpr int kPitch = collectPitch(kTile), kHalf = collectHalf(kTile);
   static constexpr int kFloats = kTile.tokens * kPitch;
-  static constexpr int kUnits = kTile.tokens * kTile.features / 8;  // of eight features of a token
+  static constexpr int kUnits = kTile.tokens * kTile.features / kUnit;
   static constexpr int kRows = kTile.warpFeatures / 16, kCols = kTile.warpTokens / 8;
 
   // Adds (or writes) one warp's fragments to a collected tile.
@@ -81,9 +24,9 @@ struct Collector {
       for (int t = 0; t < kCols; t++)
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-          const int feature = (row0 + f) * 16 + lane / 4 + (i >> 1) * 8;
+          const int unit = (row0 + f) * 2 + (i >> 1), inUnit = lane / 4;
           const int token = token0 + t * 8 + lane % 4 * 2 + (i & 1);
-          float& at = tile[token * kPitch + feature];
+          float& at = tile[token * kPitch + inUnit / 4 * kHalf + unit * 4 + inUnit % 4];
           at = Add ? at + sum[f][t][i] : sum[f][t][i];
         }
   }
@@ -108,14 +51,14 @@ struct Collector {
   }
 
   template <bool AtOnce>
-  __device__ __forceinline__ static void get(const float* shared, int unit, float (&v)[8]) {
-    const float* at =
-        shared + unit / (kTile.features / 8) * kPitch + unit % (kTile.features / 8) * 8;
+  __device__ __forceinline__ static void get(const float* shared, int unit, float (&v)[kUnit]) {
+    constexpr int kAcross = kTile.features / kUnit;
+    const float* at = shared + unit / kAcross * kPitch + unit % kAcross * 4;
 #pragma unroll
     for (int g = 0; g < (AtOnce ? kTile.groups : 1); g++)
 #pragma unroll
       for (int h = 0; h < 2; h++) {
-        const float4 part = *reinterpret_cast<const float4*>(at + g * kFloats + h * 4);
+        const float4 part = *reinterpret_cast<const float4*>(at + g * kFloats + h * kHalf);
         const float p[4] = {part.x, part.y, part.z, part.w};
 #pragma unroll
         for (int i = 0; i < 4; i++) v[h * 4 + i] = g == 0 ? p[i] : v[h * 4 + i] + p[i];
@@ -123,32 +66,25 @@ struct Collector {
   }
 };
 
-// How many units a thread takes at a time: as many as there are, to 8.
-constexpr int unitsAtATime(int units, int threads) {
-  for (int count = 8; count > 1; count /= 2)
-    if (units % (count * threads) == 0) return count;
-  return 1;
-}
-
 // Adds up the splits' partial sums of `Count` units, `Threads` apart, in the order of the splits.
 // `part`: the first half of the first unit of split 0; `Units` further its second half, and twice
 // that the next split's. Those of split `mine` come from `own`, which has the same bits.
-template <int Count, int Threads, int Units, typename Own>
-W4A16_DEVICE void addPartials(float (&v)[Count][8], const float4* part, int splits, int mine,
+template <int Threads, int Units, int Count, typename Own>
+W4A16_DEVICE void addPartials(float (&v)[Count][kUnit], const float4* part, int splits, int mine,
                               const Own& own) {
 #pragma unroll
   for (int j = 0; j < Count; j++)
 #pragma unroll
-    for (int i = 0; i < 8; i++) v[j][i] = 0.f;
+    for (int i = 0; i < kUnit; i++) v[j][i] = 0.f;
 #pragma unroll 1
   for (int s = 0; s < splits; s++, part += 2 * Units) {
     if (s == mine) {
 #pragma unroll
       for (int j = 0; j < Count; j++) {
-        float p[8];
+        float p[kUnit];
         own(j, p);
 #pragma unroll
-        for (int i = 0; i < 8; i++) v[j][i] += p[i];
+        for (int i = 0; i < kUnit; i++) v[j][i] += p[i];
       }
       continue;
     }
@@ -177,6 +113,45 @@ W4A16_DEVICE bool arriveLast(uint32_t* counter, int splits) {
   }
   __syncthreads();
   return last;
+}
+
+// From a collected tile to the output; a split one by way of the workspace.
+template <typename T, int TileIndex, bool AtOnce>
+W4A16_DEVICE void finish(const FusedArguments& args, const Work<TileIndex>& work,
+                         const float* collected) {
+  constexpr int kThreads = kTiles[TileIndex].threads();
+  constexpr int kUnits = Collector<TileIndex>::kUnits;
+  const auto own = [&](int unit, float (&v)[kUnit]) {
+    Collector<TileIndex>::template get<AtOnce>(collected, unit, v);
+  };
+  if (args.splits == 1) {
+    storeTile<T, TileIndex, kUnits, unitsAtATime(kUnits, kThreads, 2)>(
+        args, work, [&](int first, auto& v) {
+#pragma unroll
+          for (int j = 0; j < static_cast<int>(sizeof(v) / sizeof(v[0])); j++)
+            own(first + j * kThreads, v[j]);
+        });
+    return;
+  }
+  float4* const partials = reinterpret_cast<float4*>(args.workspace) +
+                           static_cast<int64_t>(work.tile) * args.splits * (2 * kUnits);
+  float4* const mine = partials + static_cast<int64_t>(work.split) * (2 * kUnits);
+  for (int unit = threadIdx.x; unit < kUnits; unit += kThreads) {
+    float v[kUnit];
+    own(unit, v);
+    // The halves of all units apart: a warp's stores, and loads, are then contiguous.
+    __stcg(mine + unit, make_float4(v[0], v[1], v[2], v[3]));
+    __stcg(mine + kUnits + unit, make_float4(v[4], v[5], v[6], v[7]));
+  }
+  if (!arriveLast(args.counters + work.tile, args.splits)) return;
+  storeTile<T, TileIndex, kUnits, unitsAtATime(kUnits, kThreads, 8)>(
+      args, work, [&](int first, auto& v) {
+        // Several units at a time: their partial sums come from L2 together. This CTA's own part is
+        // still in shared memory.
+        addPartials<kThreads, kUnits>(
+            v, partials + first, args.splits, work.split,
+            [&](int j, float (&p)[kUnit]) { own(first + j * kThreads, p); });
+      });
 }
 
 }  // namespace w4a16::sm80

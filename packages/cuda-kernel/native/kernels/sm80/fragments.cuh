@@ -39,7 +39,9 @@ __device__ __forceinline__ LaneParams elementParams(const FusedArguments& args, 
   return p;
 }
 
-template <typename T, int TileIndex, Grouping G, bool Transposed>
+// `Hold`: keep shared-memory addresses in registers.
+template <typename T, int TileIndex, Grouping G, bool Transposed,
+          bool Hold = holdsAddresses(kTiles[TileIndex], Transposed)>
 struct WarpTile {
   using StageType = Stage<TileIndex, G, Transposed>;
   static constexpr TileShape kTile = kTiles[TileIndex];
@@ -49,14 +51,13 @@ struct WarpTile {
 
   // B fragments are loaded a block of columns at a time, one block ahead. One ldmatrix.x4
   // holds 16 tokens of a slab, or 8 tokens of two slabs.
-  static constexpr bool kHold = holdsAddresses(kTile, Transposed);
-  static constexpr int kBlockCols = kCols <= 8 ? kCols : kHold ? 4 : 8;
+  static constexpr int kBlockCols = kCols <= 8 ? kCols : Hold ? 4 : 8;
   static constexpr int kBlocks = kCols / kBlockCols;
 
   float sum[kRows][kCols][4] = {};
 
   __device__ __forceinline__ WarpTile(int row, int token, int /*warp*/, int lane_)
-      : row0(row), lane(lane_), laneEntry(lane_, kHold) {
+      : row0(row), lane(lane_), laneEntry(lane_, Hold) {
     const int matrix = lane >> 3, r = lane & 7;
     // Pieces of 16 bytes are swizzled by the row, and rows are 128 bytes: with a stage aligned to
     // 128, the piece of slab s is the address of slab 0 with bits 5 and 6 flipped by s.
@@ -69,27 +70,28 @@ struct WarpTile {
     else
       quadRows = row / 4 * layout::kTileBytes + row % 4 * layout::kBlockBytes + matrix * kRowBytes +
                  r * 16;
-    quadRows += StageType::kBytes.x;
-    entries = StageType::kBytes.x + StageType::kBytes.weights;
+    entries = StageType::kBytes.weights;
     entries += (G == Grouping::Coarse && Transposed ? row / 4 * kSlabs
                 : G == Grouping::Fine && Transposed ? row * kSlabs
                                                     : row) *
                layout::kEntryBytes;
     midpoints = entries + layout::kEntryMidpoints + LaneEntry<T, Transposed>::t(lane) * 4;
     entries += LaneEntry<T, Transposed>::t(lane) * 16;
-    if constexpr (kHold)
+    if constexpr (Hold)
       ptx::hold(activations), ptx::hold(quadRows), ptx::hold(entries), ptx::hold(midpoints);
   }
 
-  // Adds one stage: 64 of the reduction.
-  __device__ __forceinline__ void accumulate(uint32_t base, const FusedArguments& args,
-                                             int firstFeature, int chunk) {
+  // Adds one stage: 64 of the reduction, whose activations are at `x`, and whose weights and
+  // parameters at `weights`.
+  __device__ __forceinline__ void accumulate(uint32_t x, uint32_t weights,
+                                             const FusedArguments& args, int firstFeature,
+                                             int chunk) {
     uint32_t quads[kRows][kSlabs];
 #pragma unroll
     for (int f = 0; f < kRows; f++)
-      ptx::loadMatrix4<Transposed>(quads[f], base + quadRows + quadStep(f));
+      ptx::loadMatrix4<Transposed>(quads[f], weights + quadRows + quadStep(f));
     uint32_t b[kCols == 1 ? kSlabs : 2][kBlockCols][2];
-    loadActivations(b, 0, base);
+    loadActivations(b, 0, x);
 
     // Parameters of the feature rows: for the whole stage (forward, Coarse), or for the slab at
     // hand.
@@ -109,8 +111,8 @@ struct WarpTile {
                             : kShared    ? s
                             : Transposed ? f * kSlabs + s
                                          : s * (kTile.features / 16) + f;
-          lanes[f] = laneEntry.load(base + entries + entry * layout::kEntryBytes,
-                                    base + midpoints + entry * layout::kEntryBytes);
+          lanes[f] = laneEntry.load(weights + entries + entry * layout::kEntryBytes,
+                                    weights + midpoints + entry * layout::kEntryBytes);
         }
       }
     };
@@ -145,7 +147,7 @@ struct WarpTile {
 #pragma unroll
       for (int block = 0; block < kBlocks; block++) {
         const int at = s * kBlocks + block;
-        if (at + 1 < kSlabs * kBlocks) loadActivations(b, at + 1, base);
+        if (at + 1 < kSlabs * kBlocks) loadActivations(b, at + 1, x);
 #pragma unroll
         for (int i = 0; i < kRows * kBlockCols; i++) {
           const int f = i / kBlockCols, t = i % kBlockCols, done = block * kRows * kBlockCols + i;
@@ -178,17 +180,17 @@ struct WarpTile {
   // Block `at` of the stage's B fragments: slab at / kBlocks, columns from at % kBlocks ·
   // kBlockCols on.
   __device__ __forceinline__ void loadActivations(
-      uint32_t (&b)[kCols == 1 ? kSlabs : 2][kBlockCols][2], int at, uint32_t base) const {
+      uint32_t (&b)[kCols == 1 ? kSlabs : 2][kBlockCols][2], int at, uint32_t x) const {
     const int s = at / kBlocks, first = at % kBlocks * kBlockCols;
     uint32_t r[4];
     if constexpr (kCols == 1) {
       if (s % 2) return;
-      ptx::loadMatrix4<false>(r, (base + activations) ^ (s << 5));
+      ptx::loadMatrix4<false>(r, (x + activations) ^ (s << 5));
       b[s][0][0] = r[0], b[s][0][1] = r[1], b[s + 1][0][0] = r[2], b[s + 1][0][1] = r[3];
     } else {
 #pragma unroll
       for (int t = 0; t < kBlockCols; t += 2) {
-        ptx::loadMatrix4<false>(r, ((base + activations) ^ (s << 5)) + (first + t) * 8 * 128);
+        ptx::loadMatrix4<false>(r, ((x + activations) ^ (s << 5)) + (first + t) * 8 * 128);
         b[at & 1][t][0] = r[0], b[at & 1][t][1] = r[1], b[at & 1][t + 1][0] = r[2],
                b[at & 1][t + 1][1] = r[3];
       }

@@ -92,8 +92,12 @@ constexpr int stageCount(const TileShape& t, Grouping g, bool transposed, int ar
   return fit < t.maxStages ? fit : t.maxStages;
 }
 
-// The finished tile is collected in shared memory as float32 [tokens][features + 4]: with
-// 4 more, the lanes of a fragment hit different banks.
+// The finished tile is collected in shared memory as float32, by tokens. Of each eight features the
+// first four lie in the lower half of a token's row, the others in the upper half, 4 floats apart
+// from it: so neither lanes that write fragments meet in a bank, nor lanes that read four floats.
+constexpr int collectHalf(const TileShape& t) {
+  return t.features / 2 + 4;
+}
 constexpr int collectPitch(const TileShape& t) {
   return t.features + 4;
 }
@@ -107,6 +111,7 @@ constexpr int sharedBytes(const TileShape& t, Grouping g, bool transposed, int a
       broadFragmentBytes(t);
   return pipeline > collectBytes(t) ? pipeline : collectBytes(t);
 }
+
 // How many groups can collect side by side; otherwise they add one after the other.
 constexpr bool collectAtOnce(const TileShape& t, Grouping g, bool transposed, int arch) {
   return t.groups * collectBytes(t) <= sharedBytes(t, g, transposed, arch);
