@@ -1,5 +1,6 @@
 /** Interrupted runs: what they leave, and how they continue. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   copyFileSync,
   existsSync,
@@ -9,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { beforeEach, expect, test } from "vitest";
 import { quantizeCheckpoint } from "../src/index.js";
@@ -89,6 +91,28 @@ test("an output that another process is writing is left alone", async () => {
   writeFileSync(journal, `${JSON.stringify({ key: "theirs", pid: 2 ** 22 + 1 })}\n`);
   await quantizeCheckpoint(input, output);
   expect(existsSync(journal)).toBe(false);
+});
+
+test("a run that was aborted can be continued by another process", async () => {
+  await interrupt(2);
+  expect(JSON.parse(readFileSync(journal, "utf8").split("\n")[0]!)).not.toHaveProperty("pid");
+});
+
+test("of processes that start at once, one writes, and the others say why not", async () => {
+  const cli = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
+  const runs = Array.from({ length: 4 }, async () => {
+    const child = spawn(process.execPath, [cli, "quantize", input, output, "--json"]);
+    let stdout = "";
+    child.stdout.on("data", (text) => {
+      stdout += text;
+    });
+    await once(child, "close");
+    return JSON.parse(stdout).error?.code;
+  });
+  const codes = await Promise.all(runs);
+  expect(codes).toContain(undefined);
+  for (const code of codes) expect([undefined, "W4A16_OUTPUT_BUSY"]).toContain(code);
+  expect(readFileSync(output)).toEqual(expected);
 });
 
 test("of two runs of one process on one output, one is refused", async () => {

@@ -5,6 +5,7 @@
  */
 export { concatOutFeatures } from "./concat.js";
 export * from "./dequantize.js";
+export * from "./device/direction.js";
 export { Handle } from "./device/handle.js";
 export * from "./device/open.js";
 export * from "./device/operands.js";

@@ -33,6 +33,7 @@ export interface Int4Weight {
 
 /** Checks that G is a whole number ≥ 1 that divides K. Throws `W4A16_INVALID_GROUP_SIZE`. */
 export function requireGroupSize(groupSize: unknown, inFeatures: number): number {
+  requireInteger("inFeatures", inFeatures, 1);
   const isCount = typeof groupSize === "number" && Number.isInteger(groupSize) && groupSize >= 1;
   if (isCount && inFeatures % groupSize === 0) return groupSize;
   throw new ArgumentError({

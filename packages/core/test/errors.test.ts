@@ -13,6 +13,7 @@ import {
   quantizeHqqAsync,
   quantizeMinMax,
   requireDType,
+  requireGroupSize,
   toBFloat16Bits,
 } from "../src/index.js";
 
@@ -38,6 +39,7 @@ const mistakes: Record<string, () => unknown> = {
   "the default G on a small K": () => quantizeHqq(weight, { outFeatures: 4, inFeatures: 8 }),
   "G = 0": () => quantizeMinMax(weight, { ...shape, groupSize: 0 }),
   "G < 0": () => quantizeMinMax(weight, { ...shape, groupSize: -8 }),
+  "G of no K": () => requireGroupSize(8, Number.NaN),
   "a fractional G": () => quantizeMinMax(weight, { ...shape, groupSize: 0.5 }),
   "N = 0": () => quantizeMinMax(new Float32Array(0), { ...shape, outFeatures: 0 }),
   "NaN in a weight": () => quantizeHqq(damaged, shape),

@@ -6,12 +6,13 @@
  * the same input and settings checks the hashes and continues.
  */
 import { createHash } from "node:crypto";
-import { type FileHandle, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { throwIfAborted } from "@w4a16/core";
-import { CheckpointError, fileError } from "../errors.js";
+import { fileError } from "../errors.js";
 import { readFully } from "../io/file.js";
 import type { FileLayout, TensorSpec } from "../safetensors/encode.js";
+import { busy, Journal, type JournalLine } from "./journal.js";
 
 /** Tensors that are made, and written, together. */
 export interface WriteItem<Note> {
@@ -29,13 +30,6 @@ export interface WritePlan<Note> {
   readonly signal?: AbortSignal | undefined;
   /** Told of each item, in order, once its bytes are in the file. */
   readonly onItem?: ((item: WriteItem<Note>, note: Note, resumed: boolean) => void) | undefined;
-}
-
-interface JournalLine {
-  /** Of the item's first tensor: no two items make the same. */
-  readonly tensor: string;
-  readonly hash: string;
-  readonly note: unknown;
 }
 
 /** Outputs that this process is writing. */
@@ -57,22 +51,16 @@ export async function writeResumable<Note>(out: string, plan: WritePlan<Note>): 
 
 async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number> {
   const partial = `${path}.w4a16-partial`;
-  const journal = `${path}.w4a16-journal`;
   const key = createHash("sha256").update(plan.key).update(plan.layout.header).digest("hex");
-  const earlier = await readJournal(journal, key, path);
-  const file = await open(partial, earlier.length > 0 ? "r+" : "w+").catch(() =>
-    open(partial, "w+"),
-  );
-  let finished = 0;
+  const journal = await Journal.claim(path, key);
+  const earlier = journal.finished;
+  let file: FileHandle | undefined;
   try {
+    file = await open(partial, earlier.length > 0 ? "r+" : "w+").catch(() => open(partial, "w+"));
     const kept = await keepIntact(file, plan, earlier);
-    finished = kept.size;
     await file.truncate(plan.layout.size);
     await writeFully(file, plan.layout.header, 0);
-    const lines = [JSON.stringify({ key, pid: process.pid }), ...kept.values()].map((line) =>
-      typeof line === "string" ? line : JSON.stringify(line),
-    );
-    await writeFile(journal, `${lines.join("\n")}\n`);
+    await journal.keep(kept.values());
     for (const item of plan.items) {
       throwIfAborted("write", plan.signal);
       const line = kept.get(item.tensors[0]!.name);
@@ -83,45 +71,23 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
       const { bytes, note } = await item.produce();
       throwIfAborted("write", plan.signal);
       await writeItem(file, plan.layout, item, bytes);
-      const tensor = item.tensors[0]!.name;
-      const done: JournalLine = { tensor, hash: hashOf(bytes), note };
-      await writeFile(journal, `${JSON.stringify(done)}\n`, { flag: "a" });
-      finished++;
+      await journal.add({ tensor: item.tensors[0]!.name, hash: hashOf(bytes), note });
       plan.onItem?.(item, note, false);
     }
     await file.sync();
     await file.close();
     await rename(partial, path);
     await syncFolder(dirname(path));
-    await rm(journal, { force: true });
+    await journal.remove();
     return kept.size;
   } catch (error) {
-    await file.close().catch(() => {});
+    await file?.close().catch(() => {});
     // With nothing finished there is nothing to continue.
-    if (finished === 0)
-      await Promise.all([partial, journal].map((name) => rm(name, { force: true })));
+    if (journal.finished.length === 0) {
+      await rm(partial, { force: true });
+      await journal.remove();
+    } else await journal.release().catch(() => {}); // a full disk must not hide the error
     throw error;
-  }
-}
-
-/** The lines of a journal with this key; none if there is none, or it is another's. */
-async function readJournal(journal: string, key: string, out: string): Promise<JournalLine[]> {
-  const text = await readFile(journal, "utf8").catch(() => "");
-  const [head, ...lines] = text.split("\n").map(parseLine);
-  if (!head) return [];
-  const { pid } = head as { pid?: unknown };
-  if (typeof pid === "number" && pid !== process.pid && isRunning(pid)) throw busy(out, pid);
-  if ((head as { key?: unknown }).key !== key) return [];
-  return lines.filter((line) => line !== undefined) as JournalLine[];
-}
-
-/** A line of JSON, or nothing where a crash cut it off. */
-function parseLine(line: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? value : undefined;
-  } catch {
-    return undefined;
   }
 }
 
@@ -175,28 +141,9 @@ function hashOf(parts: readonly Uint8Array[]): string {
   return hash.digest("hex");
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 /** Makes a rename last, on systems where folders can be synced. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(() => undefined);
   await handle?.sync().catch(() => {});
   await handle?.close();
-}
-
-function busy(out: string, pid: number): CheckpointError {
-  return new CheckpointError({
-    code: "W4A16_OUTPUT_BUSY",
-    subject: out,
-    expected: "an output that nobody else writes",
-    received: `process ${pid}, which is writing it`,
-    fix: `Wait for it to end; if no such run exists, remove ${out}.w4a16-journal.`,
-  });
 }

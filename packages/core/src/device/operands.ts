@@ -7,25 +7,9 @@ import {
   requireOptions,
   throwIfAborted,
 } from "../errors.js";
+import type { Direction } from "./direction.js";
 import { Handle } from "./handle.js";
 import type { Device, DeviceTensor, DeviceWeight, MatmulOptions } from "./types.js";
-
-/** The two products of a weight. */
-export type Direction = "matmul" | "matmulTransposed";
-
-export const DIRECTIONS: readonly Direction[] = ["matmul", "matmulTransposed"];
-
-/** Checks that `direction` names a product. Throws `W4A16_INVALID_VALUE`. */
-export function requireDirection(subject: string, direction: unknown): Direction {
-  if (DIRECTIONS.includes(direction as Direction)) return direction as Direction;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject,
-    expected: DIRECTIONS.join(" or "),
-    received: describeValue(direction),
-    fix: "Pass one of these names.",
-  });
-}
 
 /** A tensor of a device's own class, as {@link TensorBase} provides it. */
 export interface OperandTensor extends DeviceTensor {

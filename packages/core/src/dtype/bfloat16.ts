@@ -23,6 +23,7 @@ export function fromBFloat16Bits(bits: number): number {
 /** Rounds an array to bfloat16 bits, nearest even. `out`, as long, may be given to avoid an allocation. */
 export function encodeBFloat16(values: Float32Array, out?: Uint16Array): Uint16Array {
   const encoded = conversionOutput(values, Float32Array, out, Uint16Array);
+  if (encoded.length === 0) return encoded; // a detached buffer has no view
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < bits.length; i++) encoded[i] = roundFloat32Bits(bits[i]!);
   return encoded;

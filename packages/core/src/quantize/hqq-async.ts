@@ -22,7 +22,10 @@ export interface HqqProgress {
 }
 
 export interface HqqAsyncOptions extends QuantizeShape, HqqOptions {
-  /** Worker threads. Default: the machine's cores, fewer for a small weight. */
+  /**
+   * Worker threads, of which at most four times the machine's cores are started. Default: the
+   * machine's cores, fewer for a small weight.
+   */
   readonly workers?: number | undefined;
   /** Called on the event loop after each block of rows. */
   readonly onProgress?: ((progress: HqqProgress) => void) | undefined;
@@ -32,7 +35,9 @@ export interface HqqAsyncOptions extends QuantizeShape, HqqOptions {
 
 /** Fewer weights than this to a worker cost less than starting it. */
 const WEIGHTS_PER_WORKER = 2 ** 19;
-/** Most worker threads: above any machine's cores, and far below what would exhaust its memory. */
+/** A thread takes 12 MiB, and the process ends where there is no memory for one; more than this only wait. */
+const WORKERS_PER_CORE = 4;
+/** Most worker threads that can be asked for: above any machine's cores. */
 export const MAX_WORKERS = 1024;
 
 /**
@@ -61,7 +66,7 @@ export async function quantizeHqqAsync(
   const result = allocateInt4Weight(input, false);
   const histories: Array<readonly number[]> = blocks.map(() => []);
   const script = new URL("./hqq-worker.js", import.meta.url);
-  const size = Math.min(workers, blocks.length);
+  const size = Math.min(workers, blocks.length, WORKERS_PER_CORE * availableParallelism());
   const pool = new WorkerPool<HqqTask, HqqAnswer>(script, size, "quantizeHqqAsync", signal);
   let done = 0;
   let total = input.n;
