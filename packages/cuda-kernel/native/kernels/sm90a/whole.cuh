@@ -37,8 +37,8 @@ struct Partials {
     return Transposed ? tile + ptx::held(mine) : tile + mine;
   }
   __device__ __forceinline__ uint32_t* flag(int cta) const {
-    const int mine = cta * kShape.rows + warpgroup;
-    return Transposed ? args.counters + ptx::held(mine) : args.counters + mine;  // as in slot()
+    if constexpr (Transposed) return args.counters + ptx::held(cta * kShape.rows + warpgroup);
+    return args.counters + cta * kShape.rows + warpgroup;
   }
 
   __device__ __forceinline__ void leave(const float* sum) const {
