@@ -43,7 +43,7 @@ struct Scratch {
   TurnedCodes codes[kMostTurnedTiles];
   Slots slots;
   alignas(64) uint8_t digits[kMostChunk * kDigitBytes];
-  alignas(64) float zeros[kSums][16];   // [groups of the task][rows][lanes]
+  alignas(64) float zeros[kSums][16];  // [groups of the task][rows][lanes]
   alignas(64) float y[kSums * kTile];  // [tiles][rows][64]
 };
 
@@ -57,8 +57,7 @@ bool fitsTwoDigits(const Job& job, size_t row) {
   __m512 energy = _mm512_setzero_ps();
   for (size_t i = 0; i < samples; i++) {
     for (size_t t = 0; t < w.nTiles; t++) {
-      const Values p =
-          Values::load(floatsOf(job, t, row)) * scalesOf(w, t, w.groups * i / samples);
+      const Values p = Values::load(floatsOf(job, t, row)) * scalesOf(w, t, w.groups * i / samples);
       const float step = _mm512_reduce_max_ps(_mm512_abs_ps(p.largest())) / kLargestInteger<2>;
       noise += step * step;
       for (const __m512 v : p.at) energy = _mm512_fmadd_ps(v, v, energy);
@@ -98,8 +97,9 @@ size_t nextBlock(const WeightView& w, size_t nTile) {
 
 // The codes that a task reads when it comes to its t-th tile, perhaps of the next block.
 const uint8_t* codesAhead(const WeightView& w, size_t nTile, size_t tile, size_t tiles, size_t t) {
-  return t < tiles ? codesOf(w, nTile, (tile + t) * kTileQuads)
-                   : codesOf(w, nextBlock(w, nTile), (tile + t - tiles) * kTileQuads);
+  if (t < tiles) return codesOf(w, nTile, (tile + t) * kTileQuads);
+  t = t - tiles < tiles ? t - tiles : 0;
+  return codesOf(w, nextBlock(w, nTile), (tile + t) * kTileQuads);
 }
 
 void prefetchParameters(const WeightView& w, size_t nTile, size_t group) {
@@ -108,13 +108,13 @@ void prefetchParameters(const WeightView& w, size_t nTile, size_t group) {
   prefetchBytes<kTile * sizeof(float)>(reinterpret_cast<const uint8_t*>(w.zeros + at));
 }
 
-// Adds one block to one or two rows of a task's group. Codes are fetched 4 KB, two tiles, ahead in
-// the order that the task reads them.
+// Adds one block to one or two rows of a task's group. Codes are fetched ahead in the order that
+// the task reads them.
 template <int ROWS, int DIGITS>
 __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size_t tile,
-                                         size_t tiles, const GroupTiles& g,
-                                         const float* const* x, const float* inverse,
-                                         const float* step, float* y, size_t rows) {
+                                         size_t tiles, const GroupTiles& g, const float* const* x,
+                                         const float* inverse, const float* step, float* y,
+                                         size_t rows) {
   SpreadDigits<DIGITS> a[ROWS];
 #pragma GCC unroll 2
   for (int r = 0; r < ROWS; r++) {
@@ -122,9 +122,9 @@ __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size
   }
   prefetchParameters(w, nextBlock(w, nTile), g.group);
   for (size_t t = g.from; t < g.to; t++) {
-    direct<ROWS, DIGITS>(codesOf(w, nTile, (tile + t) * kTileQuads),
-                         codesAhead(w, nTile, tile, tiles, t + 2), a, step,
-                         y + t * rows * kTile, kTile, nTile == 0);
+    direct<ROWS, DIGITS>(
+        codesOf(w, nTile, (tile + t) * kTileQuads), codesAhead(w, nTile, tile, tiles, t + 2),
+        codesAhead(w, nTile, tile, tiles, t + 8), a, step, y + t * rows * kTile, kTile, nTile == 0);
   }
 }
 
@@ -189,8 +189,8 @@ __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile
                   codesAhead(w, nTile, tile, tiles, t + 1), codes);
       }
       forMicroRows<Vec::kMicroRows>(count, [&](size_t first, auto few) {
-        micro<few.value, DIGITS>(s.digits + first * kDigitBytes, s.slots.step + slot + first,
-                                 codes, s.y + (t * rows + from + first) * kTile, nTile == 0);
+        micro<few.value, DIGITS>(s.digits + first * kDigitBytes, s.slots.step + slot + first, codes,
+                                 s.y + (t * rows + from + first) * kTile, nTile == 0);
       });
     }
   });

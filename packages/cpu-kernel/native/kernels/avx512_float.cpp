@@ -19,8 +19,8 @@ struct TurnedScratch {
 static_assert(sizeof(TurnedScratch) <= sizeof(FloatScratch),
               "shares the scratch of the float path");
 
-// Codes of (nTile, 16 quads from `quad` on) with the quads in the lanes, a byte each, and the values
-// of codes.
+// Codes of (nTile, 16 quads from `quad` on) with the quads in the lanes, a byte each, and the
+// values of codes.
 void fillTurned(const WeightView& w, size_t nTile, size_t quad, TurnedScratch& s) {
   const uint32_t* codes =
       reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
@@ -29,8 +29,7 @@ void fillTurned(const WeightView& w, size_t nTile, size_t quad, TurnedScratch& s
   const Vec centred = code - Vec::broadcast(w.codeBias);
   for (size_t n = 0; n < kTile; n++) {
     if (n % 32 == 0) Vec::turn(codes + n, s.turned);
-    _mm512_store_si512(s.codes + n * kTileQuads,
-                       Vec::spreadPairs(turnedColumn(s.turned, n % 32)));
+    _mm512_store_si512(s.codes + n * kTileQuads, Vec::spreadPairs(turnedColumn(s.turned, n % 32)));
     const Vec zero = Vec::broadcast(w.zeros[parameters + n]);
     ((centred - zero) * Vec::broadcast(w.scales[parameters + n])).store(s.values + 16 * n);
   }

@@ -3,8 +3,8 @@
 // every activation; infinities and NaNs need no special care. Included into an anonymous namespace.
 //
 // Vec gives: kLanes; kMicroRows × kMicroVectors, the accumulators of the inner loop; load, store,
-// zero, broadcast, +, -, *, fma; conversions of 16-bit formats; fromNibbles(dwords, shift) or, if it
-// has 16 lanes, fromPairs(dwords, byte); turn.
+// zero, broadcast, +, -, *, fma; conversions of 16-bit formats; fromNibbles(dwords, shift) or, if
+// it has 16 lanes, fromPairs(dwords, byte); turn.
 
 // Packed X: [blocks of 64 along the reduction][rows][64] float32.
 size_t floatPackedBytes(const WeightView& w, bool transposed, size_t rows) {
@@ -118,7 +118,8 @@ bool liesInOneGroup(const WeightView& w, size_t quad) {
 }
 
 // tile[n][column], where column 16·b + lane is the b-th row of that lane's quad: with the quads in
-// the lanes, a dword's nibbles come out by shifting alone. storeTransposed puts the columns in order.
+// the lanes, a dword's nibbles come out by shifting alone. storeTransposed puts the columns in
+// order.
 template <class Vec>
 void dequantizeTransposed(const WeightView& w, size_t nTile, size_t quad, FloatScratch& s) {
   const uint32_t* codes =

@@ -1,5 +1,5 @@
-// The forward product of a panel, block by block, for kernels whose sums of a block are scaled once.
-// Included into an anonymous namespace, after blocks.inl.
+// The forward product of a panel, block by block, for kernels whose sums of a block are scaled
+// once. Included into an anonymous namespace, after blocks.inl.
 
 constexpr size_t kPairBytes = 2 * kQuadBytes;
 

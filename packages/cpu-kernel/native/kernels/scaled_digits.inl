@@ -2,15 +2,16 @@
 // anonymous namespace.
 //
 // For one group of output columns, the 64 products p = dY·scale of a block of a row are rounded to
-// integers v = round(p / step), |v| <= 127·256 + 127 (two digits) or 63·256² + 127·256 + 127 (three),
-// in base-256 digits. The zeros' part, Σ p·(zero - 8), needs no rounding and is the group's, whatever the block.
+// integers v = round(p / step), |v| <= 127·256 + 127 (two digits) or 63·256² + 127·256 + 127
+// (three), in base-256 digits. The zeros' part, Σ p·(zero - 8), needs no rounding and is the
+// group's, whatever the block.
 
 // 64 values of a row: 16 quads of 16 bytes, the d-th dword of each with the quad's d-th digits, the
 // lowest first, the last dword without meaning.
 constexpr size_t kDigitBytes = kTile * 4;
 
-// What signed digits reach; of three, the highest stays below 64, so that Σ |v|·8 of a block fits an
-// int32.
+// What signed digits reach; of three, the highest stays below 64, so that Σ |v|·8 of a block fits
+// an int32.
 template <int DIGITS>
 constexpr float kLargestInteger = DIGITS == 2 ? 32639 : 4161407;
 
@@ -45,12 +46,9 @@ inline __m512 largestOfSixteen(const float (*rows)[16]) {
   for (int e = 0; e < 4; e++) {
     const __m512 a = _mm512_load_ps(rows[e]), b = _mm512_load_ps(rows[4 + e]);
     const __m512 c = _mm512_load_ps(rows[8 + e]), d = _mm512_load_ps(rows[12 + e]);
-    const __m512 ab =
-        largerOf(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-    const __m512 cd =
-        largerOf(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
-    quarters[e] =
-        largerOf(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+    const __m512 ab = largerOf(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+    const __m512 cd = largerOf(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+    quarters[e] = largerOf(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
   }
   const auto halves = [](__m512 a, __m512 b) {
     const __m512d x = _mm512_castps_pd(a), y = _mm512_castps_pd(b);

@@ -14,11 +14,11 @@ inline const uint8_t* codesOf(const WeightView& w, size_t nTile, size_t quad) {
   return w.codes + (nTile * w.quads + quad) * kQuadBytes;
 }
 
-template <size_t BYTES>
+template <size_t BYTES, _mm_hint CACHE = _MM_HINT_T0>
 inline void prefetchBytes(const uint8_t* from) {
 #pragma GCC unroll 8
   for (size_t i = 0; i < BYTES; i += 64) {
-    _mm_prefetch(reinterpret_cast<const char*>(from + i), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(from + i), CACHE);
   }
 }
 

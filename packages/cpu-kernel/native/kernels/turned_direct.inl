@@ -46,8 +46,8 @@ constexpr int kSecondShift = DIGITS == 2 ? 4 : 0;
 // Σ v·code for a pair of quads of k: vectors [part][row of the quad], each part of lanes summing
 // other n. A chain of sums for each digit and quad, so that none waits for another.
 //
-// Both codes of a byte have the same factor: sums over whole bytes, less those over low nibbles, are
-// 16 times those over high nibbles.
+// Both codes of a byte have the same factor: sums over whole bytes, less those over low nibbles,
+// are 16 times those over high nibbles.
 template <int ROWS, int DIGITS>
 inline void addPair(const uint8_t* from, const SpreadDigits<DIGITS>* a, __m512i* first,
                     __m512i* second) {
@@ -91,19 +91,25 @@ inline __m512i addParts(__m512i v0, __m512i v1, __m512i v2, __m512i v3) {
   return _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xdd));
 }
 
-// One or two rows straight from the packed codes of one tile. The parts of lanes, which sum different
-// n, are added at the end. Integer sums are exact, so the result is that of micro, bit for bit.
+// One or two rows straight from the packed codes of one tile. The parts of lanes, which sum
+// different n, are added at the end. Integer sums are exact, so the result is that of micro, bit
+// for bit. Meanwhile the codes at `near` come into the first-level cache, those at `far` into the
+// second.
 template <int ROWS, int DIGITS>
-inline void direct(const uint8_t* from, const uint8_t* ahead, const SpreadDigits<DIGITS>* a,
-                   const float* step, float* y, size_t yStride,
+inline void direct(const uint8_t* from, const uint8_t* near, const uint8_t* far,
+                   const SpreadDigits<DIGITS>* a, const float* step, float* y, size_t yStride,
                    bool isFirst) {
   constexpr size_t kPairBytes = 2 * kQuadBytes;
   for (size_t half = 0; half < 2; half++, y += 32) {
     __m512i first[4][ROWS], second[4][ROWS];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++, from += kPairBytes, ahead += kPairBytes) {
-      prefetchBytes<kPairBytes>(ahead);
+    for (int i = 0; i < 4; i++) {
+      prefetchBytes<kPairBytes>(near);
+      prefetchBytes<kPairBytes, _MM_HINT_T1>(far);
       addPair<ROWS, DIGITS>(from, a, first[i], second[i]);
+      from += kPairBytes;
+      near += kPairBytes;
+      far += kPairBytes;
     }
 #pragma GCC unroll 2
     for (int r = 0; r < ROWS; r++) {

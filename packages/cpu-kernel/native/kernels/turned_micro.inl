@@ -18,8 +18,8 @@ inline void addProducts(__m512i& acc, __m512i unsignedBytes, __m512i signedBytes
   asm("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(unsignedBytes), "v"(signedBytes));
 }
 
-// y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. What its offset
-// adds, the highest digit begins without. Not inlined: accumulators need all registers.
+// y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. What its
+// offset adds, the highest digit begins without. Not inlined: accumulators need all registers.
 template <int ROWS, int DIGITS>
 __attribute__((noinline)) void micro(const uint8_t* digits, const float* step,
                                      const TurnedCodes& codes, float* y, bool first) {

@@ -52,8 +52,8 @@ struct Vec {
     return {_mm512_cvtepi32_ps(_mm512_and_si512(q, _mm512_set1_epi32(15)))};
   }
 
-  // turned[lane][half][pair] = codes[pair][half][lane] for 2 × 16 columns of 8 pairs of quads, which
-  // lie 64 dwords apart: exchanges neighbours, then pairs, then fours, then eights.
+  // turned[lane][half][pair] = codes[pair][half][lane] for 2 × 16 columns of 8 pairs of quads,
+  // which lie 64 dwords apart: exchanges neighbours, then pairs, then fours, then eights.
   static void turn(const uint32_t* codes, uint32_t* turned) {
     __m512i r[16], t[16];
 #pragma GCC unroll 16

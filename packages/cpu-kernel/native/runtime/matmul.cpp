@@ -156,10 +156,11 @@ class Product {
   size_t tilesPerTask(const Job& job, size_t tiles) const {
     if (!path_.pairsTiles) return job.rows <= kPairedRows ? 2 : 1;
     const bool streams = job.rows <= kStreamedRows;
-    const size_t most = streams ? 16 : job.rows <= kFewRows ? 8 : 4;
-    const size_t perThread = streams ? 2 : 4;
+    const size_t most = streams ? 32 : job.rows <= kFewRows ? 8 : 4;
+    const size_t perThread = streams ? 1 : 4;
     size_t perTask = 2;
-    while (2 * perTask <= most && tiles / (2 * perTask) >= perThread * pool_.threads()) perTask *= 2;
+    while (2 * perTask <= most && tiles / (2 * perTask) >= perThread * pool_.threads())
+      perTask *= 2;
     return perTask;
   }
 
