@@ -39,9 +39,10 @@ __device__ __forceinline__ LaneParams elementParams(const FusedArguments& args, 
   return p;
 }
 
-// `Hold`: keep shared-memory addresses in registers.
+// `Hold`: keep shared-memory addresses in registers, which parameters by the element leave too few
+// of.
 template <typename T, int TileIndex, Grouping G, bool Transposed,
-          bool Hold = holdsAddresses(kTiles[TileIndex], Transposed)>
+          bool Hold = G != Grouping::Element && holdsAddresses(kTiles[TileIndex], Transposed)>
 struct WarpTile {
   using StageType = Stage<TileIndex, G, Transposed>;
   static constexpr TileShape kTile = kTiles[TileIndex];
@@ -142,7 +143,7 @@ struct WarpTile {
 #pragma unroll
     for (int s = 0; s < kSlabs; s++) {
       const bool more = s + 1 < kSlabs;
-      if (s > 0 && fencesSlabs(kTile)) __syncwarp();
+      if (s > 0 && (fencesSlabs(kTile) || G == Grouping::Element)) __syncwarp();
       if (more && !kHeld) fetchParams(s + 1);
 #pragma unroll
       for (int block = 0; block < kBlocks; block++) {
