@@ -23,10 +23,10 @@ struct SpreadDigits {
       }
       sum = j == 0 ? v : _mm512_add_epi32(sum, v);
     }
-    // Less the bits that 64 rounded zeros would have.
+    // Less the bits that rounded zeros would have.
     const __m512i zero = roundProduct<DIGITS>(_mm512_setzero_ps(), factor, kSignedOffset<DIGITS>);
-    const uint32_t zeros = uint32_t(_mm512_cvtsi512_si32(zero)) * kTile;
-    start = _mm512_set1_epi32(int((zeros - uint32_t(_mm512_reduce_add_epi32(sum))) * 8));
+    sum = _mm512_sub_epi32(sum, _mm512_slli_epi32(zero, 2));
+    start = _mm512_set1_epi32(-8 * _mm512_reduce_add_epi32(sum));
   }
 };
 
