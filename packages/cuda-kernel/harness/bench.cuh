@@ -57,24 +57,7 @@ class Bench {
     CUDA_CHECK(cudaDeviceSynchronize());
     for (int M : shape.Ms)
       for (const bool transposed : {false, true}) {
-        const int64_t features = transposed ? shape.K : shape.N,
-                      reduction = transposed ? shape.N : shape.K;
-        const FusedProblem p{weight.packed.get(),
-                             weight.table(),
-                             x.get(),
-                             y.get(),
-                             nullptr,
-                             reduction,
-                             features,
-                             M,
-                             shape.N,
-                             shape.K,
-                             shape.G,
-                             shape.type,
-                             shape.type,
-                             shape.type,
-                             transposed,
-                             weight.outScale()};
+        const FusedProblem p = weight.product(x.get(), y.get(), M, transposed);
         std::vector<Candidate> candidates;
         std::vector<FusedPlan> plans;
         const auto add = [&](std::string name, FusedPlan plan,

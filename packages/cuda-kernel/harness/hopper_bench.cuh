@@ -64,24 +64,7 @@ class Bench {
     Buffer<uint16_t> x(static_cast<int64_t>(M) * widest), y(static_cast<int64_t>(M) * widest);
     fillActivations<<<8192, 256>>>(x.get(), shape.type, 1, static_cast<int64_t>(M) * widest,
                                    static_cast<int64_t>(M) * widest, 0.f, 99);
-    const int64_t features = transposed ? shape.K : shape.N,
-                  reduction = transposed ? shape.N : shape.K;
-    const FusedProblem p{weight.packed.get(),
-                         weight.params.get(),
-                         x.get(),
-                         y.get(),
-                         nullptr,
-                         reduction,
-                         features,
-                         M,
-                         shape.N,
-                         shape.K,
-                         shape.G,
-                         shape.type,
-                         shape.type,
-                         shape.type,
-                         transposed,
-                         weight.outScale()};
+    const FusedProblem p = weight.product(x.get(), y.get(), M, transposed);
     const sm90a::Plan plan = sm90a::makePlan(p, kernel, 1, sms_);
     for (int i = 0; i < 3; i++)
       CUDA_CHECK(sm90a::launchFused(p, plan, workspace_.get(), counters_.get(), 0));
@@ -102,24 +85,7 @@ class Bench {
     CUDA_CHECK(cudaDeviceSynchronize());
     for (int M : shape.Ms)
       for (const bool transposed : {false, true}) {
-        const int64_t features = transposed ? shape.K : shape.N,
-                      reduction = transposed ? shape.N : shape.K;
-        const FusedProblem p{weight.packed.get(),
-                             weight.params.get(),
-                             x.get(),
-                             y.get(),
-                             nullptr,
-                             reduction,
-                             features,
-                             M,
-                             shape.N,
-                             shape.K,
-                             shape.G,
-                             shape.type,
-                             shape.type,
-                             shape.type,
-                             transposed,
-                             weight.outScale()};
+        const FusedProblem p = weight.product(x.get(), y.get(), M, transposed);
         std::vector<Candidate> candidates;
         std::vector<float> model;
         if (dense_.available()) {
@@ -146,7 +112,8 @@ class Bench {
                 M > s.tokens * (s.tokens >= 192 ? 32 : 8))
               continue;  // mostly padding, or hopeless
             if (s.family == sm90a::Family::Pair &&
-                down * ceilDiv<int64_t>(features, s.features()) > (s.tokens <= 64 ? 1000 : 200))
+                down * ceilDiv<int64_t>(transposed ? shape.K : shape.N, s.features()) >
+                    (s.tokens <= 64 ? 1000 : 200))
               continue;
             for (int parts = 1; parts <= (s.family == sm90a::Family::Whole ? 4 : 1); parts++) {
               const sm90a::Plan plan = heuristics::estimated(p, i, parts, sms_);

@@ -116,24 +116,7 @@ class Checker {
       dirty += counts[0], hashes[repeat] = counts[1];
     }
     CUDA_CHECK(cudaMemsetAsync(errors_.get(), 0, sizeof(Errors)));
-    const OracleView view{weight_.codes.get(),
-                          weight_.scales.get(),
-                          weight_.zeros.get(),
-                          p.x,
-                          p.out,
-                          p.bias,
-                          c.M,
-                          c.N,
-                          c.K,
-                          c.groupSize,
-                          xStride,
-                          outStride,
-                          c.type,
-                          c.outType,
-                          c.biasType,
-                          c.isSigned,
-                          c.transposed};
-    measureErrors<<<gridFor(c.M * features), 256>>>(view, errors_.get());
+    measureErrors<<<gridFor(c.M * features), 256>>>(oracleView(weight_, p), errors_.get());
     Errors e;
     CUDA_CHECK(cudaMemcpy(&e, errors_.get(), sizeof e, cudaMemcpyDeviceToHost));
     judge(c, plan, e, dirty, hashes[0] == hashes[1] && hashes[0] == hashes[2]);

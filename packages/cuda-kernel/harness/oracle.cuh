@@ -33,6 +33,14 @@ struct OracleView {
   bool isSigned, transposed;
 };
 
+inline OracleView oracleView(const Weight& w, const w4a16::FusedProblem& p) {
+  return {w.codes.get(), w.scales.get(), w.zeros.get(), p.x,
+          p.out,         p.bias,         p.M,           p.N,
+          p.K,           p.groupSize,    p.xStride,     p.outStride,
+          p.xType,       p.outType,      p.biasType,    w.isSigned,
+          p.transposed};
+}
+
 // One thread an output; consecutive threads take consecutive features.
 __global__ void measureErrors(const OracleView p, Errors* total) {
   const int64_t features = p.transposed ? p.K : p.N, reduction = p.transposed ? p.N : p.K;

@@ -59,6 +59,14 @@ struct Weight {
     return type == DataType::Float32 ? reinterpret_cast<const uint8_t*>(plain.get()) : params.get();
   }
 
+  // The product of x [m, reduction] with this weight, rows without gaps, no bias, one type
+  // throughout.
+  w4a16::FusedProblem product(const void* x, void* out, int64_t m, bool transposed) const {
+    const int64_t features = transposed ? K : N, reduction = transposed ? N : K;
+    return {packed.get(), table(), x,    out,  nullptr,    reduction, features, m, N, K,
+            groupSize,    type,    type, type, transposed, outScale()};
+  }
+
   void make(int64_t n, int64_t k, int64_t g, DataType t, bool s, ScaleKind scaleKind,
             ZeroKind zeroKind, uint32_t seed) {
     N = n, K = k, groupSize = g, type = t, isSigned = s;
