@@ -1,8 +1,8 @@
 /** A quantized checkpoint from one format to another. */
 import { stat } from "node:fs/promises";
-import { requireBoolean, requireOptions } from "@w4a16/core";
+import { requireBoolean, requireName, requireOptions } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
-import { CheckpointError, requireName } from "./errors.js";
+import { CheckpointError } from "./errors.js";
 import { loadInOrder } from "./linear/order.js";
 import type { LinearLayer } from "./linear/types.js";
 import { writeOnnxFolder } from "./onnx/folder.js";

@@ -43,22 +43,6 @@ export function clip(value: unknown, most = 120): string {
   return text.length > most ? `${line}…` : line;
 }
 
-/** Checks an option that is one of a few names. Throws `W4A16_INVALID_VALUE`. */
-export function requireName<Name extends string>(
-  subject: string,
-  value: unknown,
-  names: readonly Name[],
-): Name {
-  if (names.includes(value as Name)) return value as Name;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject,
-    expected: names.join(", "),
-    received: describeValue(value),
-    fix: "Pass one of these names.",
-  });
-}
-
 /** Checks that `value` is a string. Throws `W4A16_INVALID_TYPE`. */
 export function requireText(subject: string, value: unknown, fix: string): string {
   if (typeof value === "string") return value;

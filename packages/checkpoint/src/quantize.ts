@@ -7,10 +7,11 @@ import {
   quantizeHqqAsync,
   quantizeMinMax,
   requireInteger,
+  requireName,
   requireOptions,
 } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
-import { CheckpointError, clip, inLayer, requireName } from "./errors.js";
+import { CheckpointError, clip, inLayer } from "./errors.js";
 import { readFloats } from "./floats.js";
 import type { LinearLayer } from "./linear/types.js";
 import { type WeightError, weightError } from "./write/error.js";

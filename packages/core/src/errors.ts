@@ -1,5 +1,10 @@
 /** The errors of the product: what packing defines, and what devices add. */
-import { ArgumentError, describeValue, W4A16Error } from "@w4a16/packing/errors";
+import {
+  ArgumentError,
+  type ArgumentErrorCode,
+  describeValue,
+  W4A16Error,
+} from "@w4a16/packing/errors";
 
 export {
   ArgumentError,
@@ -76,6 +81,23 @@ export function requireFunction(
     expected: "a function",
     received: describeValue(value),
     fix,
+  });
+}
+
+/** Checks a value that is one of a few names. Throws `code`, by default `W4A16_INVALID_VALUE`. */
+export function requireName<Name extends string>(
+  subject: string,
+  value: unknown,
+  names: readonly Name[],
+  code: ArgumentErrorCode = "W4A16_INVALID_VALUE",
+): Name {
+  if (names.includes(value as Name)) return value as Name;
+  throw new ArgumentError({
+    code,
+    subject,
+    expected: names.join(", "),
+    received: describeValue(value),
+    fix: "Pass one of these names.",
   });
 }
 

@@ -3,9 +3,15 @@
  * with repeated parameters, and, only where asked, other codes for zeros that the
  * format does not have.
  */
-import { ArgumentError, dequantize, type Int4Weight, requireInt4Weight } from "@w4a16/core";
+import {
+  ArgumentError,
+  dequantize,
+  type Int4Weight,
+  requireInt4Weight,
+  requireName,
+} from "@w4a16/core";
 import { flipSigns, packLinear, requireWholeZeros } from "@w4a16/packing";
-import { clip, inLayer, requireName } from "../errors.js";
+import { clip, inLayer } from "../errors.js";
 import { unsupported } from "../linear/fields.js";
 
 export interface Requirements {

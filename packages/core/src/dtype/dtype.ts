@@ -5,6 +5,7 @@ import {
   requireInstance,
   requireInteger,
   requireLength,
+  requireName,
 } from "../errors.js";
 import { allocateOrThrow } from "../memory.js";
 import { decodeBFloat16, encodeBFloat16 } from "./bfloat16.js";
@@ -39,14 +40,7 @@ export function bytesPerElement(dtype: DType): 2 | 4 {
 
 /** Checks that `dtype` names a format. Throws `W4A16_INVALID_DTYPE`. */
 export function requireDType(subject: string, dtype: unknown): DType {
-  if (DTYPES.includes(dtype as DType)) return dtype as DType;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_DTYPE",
-    subject,
-    expected: DTYPES.join(", "),
-    received: describeValue(dtype),
-    fix: "Pass one of these names.",
-  });
+  return requireName(subject, dtype, DTYPES, "W4A16_INVALID_DTYPE");
 }
 
 /**
