@@ -42,7 +42,9 @@ writeFileSync(join(root, "results", "hopper-sweep.svg"), sweepPlot(sweep.results
 function takeOver(name) {
   const from = join(folder, `${name}.json`);
   if (!existsSync(from)) return;
-  const { device, driver, cuda, date, commit, method, results } = JSON.parse(readFileSync(from, "utf8"));
+  const { device, driver, cuda, date, commit, method, results } = JSON.parse(
+    readFileSync(from, "utf8"),
+  );
   const kept = name === "sweep" ? pairs(results).map(sweepEntry) : results;
   const note = name === "sweep" ? `${method}; L2 written; N = K = 4096, G = 128, bfloat16` : method;
   const lines = kept.map((entry) => JSON.stringify(entry)).join(",\n");
