@@ -53,18 +53,23 @@ bool fitsTwoDigits(const Job& job, size_t row) {
   const WeightView& w = *job.weight;
   if (job.xType != DType::kFloat16 || w.n * w.k < kFloat16Terms) return false;
   const size_t samples = w.groups < kSampledGroups ? w.groups : kSampledGroups;
-  float noise = 0;
-  __m512 energy = _mm512_setzero_ps();
+  __m512 noise = _mm512_setzero_ps(), energy = noise;
   for (size_t i = 0; i < samples; i++) {
-    for (size_t t = 0; t < w.nTiles; t++) {
-      const Values p = Values::load(floatsOf(job, t, row)) * scalesOf(w, t, w.groups * i / samples);
-      const float step = _mm512_reduce_max_ps(_mm512_abs_ps(p.largest())) / kLargestInteger<2>;
-      noise += step * step;
-      for (const __m512 v : p.at) energy = _mm512_fmadd_ps(v, v, energy);
+    for (size_t from = 0; from < w.nTiles; from += 16) {
+      const size_t left = w.nTiles - from, count = left < 16 ? left : 16;
+      alignas(64) float largest[16][16] = {};
+      for (size_t t = 0; t < count; t++) {
+        const Values p = Values::load(floatsOf(job, from + t, row)) *
+                         scalesOf(w, from + t, w.groups * i / samples);
+        _mm512_store_ps(largest[t], p.largest());
+        for (const __m512 v : p.at) energy = _mm512_fmadd_ps(v, v, energy);
+      }
+      const __m512 step = stepOf<2>(largestOfSixteen(largest));
+      noise = _mm512_fmadd_ps(step, step, noise);
     }
   }
-  noise *= float(kTile) / 12;
-  return noise <= kFloat16Error * kFloat16Error * _mm512_reduce_add_ps(energy);
+  return _mm512_reduce_add_ps(noise) * float(kTile) / 12 <=
+         kFloat16Error * kFloat16Error * _mm512_reduce_add_ps(energy);
 }
 
 void pack(const Job& job, size_t begin, size_t end, uint8_t* scratch) {
@@ -91,6 +96,20 @@ inline void forGroups(const WeightView& w, size_t tile, size_t tiles, F f) {
   }
 }
 
+// Calls f(group) for each step that tiles of a task take, with a group that takes it.
+template <int DIGITS, class F>
+inline void forSteps(const WeightView& w, size_t tile, size_t tiles, F f) {
+  const size_t shift = stepShift<DIGITS>(w), last = groupOf(w, tile + tiles - 1) >> shift;
+  for (size_t i = groupOf(w, tile) >> shift; i <= last; i++) f(i << shift);
+}
+
+// Which of a task's steps a group takes.
+template <int DIGITS>
+inline size_t stepIndex(const WeightView& w, const GroupTiles& g) {
+  const size_t shift = stepShift<DIGITS>(w);
+  return (g.group >> shift) - ((g.group - g.index) >> shift);
+}
+
 size_t nextBlock(const WeightView& w, size_t nTile) {
   return nTile + 1 < w.nTiles ? nTile + 1 : nTile;
 }
@@ -113,12 +132,14 @@ void prefetchParameters(const WeightView& w, size_t nTile, size_t group) {
 template <int ROWS, int DIGITS>
 __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size_t tile,
                                          size_t tiles, const GroupTiles& g, const float* const* x,
-                                         const float* inverse, const float* step, float* y,
-                                         size_t rows) {
+                                         const float* inverse, const float* step,
+                                         float (*zeroSums)[16], float* y, size_t rows) {
   SpreadDigits<DIGITS> a[ROWS];
 #pragma GCC unroll 2
   for (int r = 0; r < ROWS; r++) {
-    a[r].fill(Values::load(x[r]), scalesOf(w, nTile, g.group), inverse[r]);
+    const Values p = Values::load(x[r]) * scalesOf(w, nTile, g.group);
+    addZeros(p, centredZerosOf(w, nTile, g.group), zeroSums[r], nTile == 0);
+    a[r].fill(p, inverse[r]);
   }
   prefetchParameters(w, nextBlock(w, nTile), g.group);
   for (size_t t = g.from; t < g.to; t++) {
@@ -134,27 +155,47 @@ template <int DIGITS>
 void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t begin, size_t rows,
              Scratch& s) {
   const WeightView& w = *job.weight;
-  const size_t group = groupOf(w, tile), groups = groupOf(w, tile + tiles - 1) - group + 1;
   const float* x[kDirectRows];
-  for (size_t i = 0; i < rows; i++) {
-    x[i] = floatsOf(job, nTile, job.order[begin + i]);
-    const Values values = Values::load(x[i]);
-    for (size_t g = 0, slot = i; g < groups; g++, slot += rows) {
-      measureRow(values, scalesOf(w, nTile, group + g), centredZerosOf(w, nTile, group + g),
-                 s.slots.largest[slot], s.zeros[slot], nTile == 0);
+  for (size_t i = 0; i < rows; i++) x[i] = floatsOf(job, nTile, job.order[begin + i]);
+  size_t slots = 0;
+  forSteps<DIGITS>(w, tile, tiles, [&](size_t group) {
+    const Values scales = largestScales(w, nTile, sharedStep<DIGITS>(w, group));
+    for (size_t i = 0; i < rows; i++) {
+      measureRow(Values::load(x[i]), scales, s.slots.largest[slots++]);
     }
-  }
-  findSteps<DIGITS>(groups * rows, s.slots);
+  });
+  findSteps<DIGITS>(slots, s.slots);
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     for (size_t i = 0; i < rows;) {
       const bool two = DIGITS == 2 && rows - i >= 2;
       const auto add = two ? addDirect<2, DIGITS> : addDirect<1, DIGITS>;
-      const size_t slot = g.index * rows + i;
+      const size_t slot = stepIndex<DIGITS>(w, g) * rows + i;
       add(w, nTile, tile, tiles, g, x + i, s.slots.inverse + slot, s.slots.step + slot,
-          s.y + i * kTile, rows);
+          s.zeros + g.index * rows + i, s.y + i * kTile, rows);
       i += two ? 2 : 1;
     }
   });
+}
+
+// What comes into the first-level cache while rows are multiplied, a little in each micro-kernel:
+// the activations wanted next, taken to lie one after another, and the codes of the task's next
+// tile.
+struct Ahead {
+  const uint8_t* x;
+  size_t xBytes;
+  bool codes;
+
+  inline const uint8_t* part(size_t t) const {
+    constexpr size_t kPart = kTileQuads * kQuadBytes;
+    return x + (t * kPart < xBytes ? t * kPart : 0);
+  }
+};
+
+// Of rows in block nTile, or of the last block.
+Ahead aheadOf(const Job& job, size_t nTile, size_t firstRow, size_t rows, bool codes) {
+  const size_t last = job.weight->nTiles - 1;
+  const float* x = floatsOf(job, nTile < last ? nTile : last, job.order[firstRow]);
+  return {reinterpret_cast<const uint8_t*>(x), rows * kTile * sizeof(float), codes};
 }
 
 // Adds one block to some rows, of `rows`, whose digits and activations stay in the first-level
@@ -162,50 +203,35 @@ void fewRows(const Job& job, size_t nTile, size_t tile, size_t tiles, size_t beg
 template <int DIGITS>
 __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile, size_t tiles,
                                        size_t begin, size_t from, size_t count, size_t rows,
-                                       bool turned, Scratch& s) {
+                                       bool turned, const Ahead& ahead, Scratch& s) {
   const WeightView& w = *job.weight;
-  const auto x = [&](size_t i) {
-    return Values::load(floatsOf(job, nTile, job.order[begin + from + i]));
-  };
+  const float* x[kMostChunk];
+  for (size_t i = 0; i < count; i++) x[i] = floatsOf(job, nTile, job.order[begin + from + i]);
   size_t slots = 0;
-  forGroups(w, tile, tiles, [&](const GroupTiles& g) {
-    const Values scales = scalesOf(w, nTile, g.group), zeros = centredZerosOf(w, nTile, g.group);
+  forSteps<DIGITS>(w, tile, tiles, [&](size_t group) {
+    const Values scales = largestScales(w, nTile, sharedStep<DIGITS>(w, group));
     for (size_t i = 0; i < count; i++, slots++) {
-      measureRow(x(i), scales, zeros, s.slots.largest[slots], s.zeros[g.index * rows + from + i],
-                 nTile == 0);
+      measureRow(Values::load(x[i]), scales, s.slots.largest[slots]);
     }
   });
   findSteps<DIGITS>(slots, s.slots);
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
-    const Values scales = scalesOf(w, nTile, g.group);
-    const size_t slot = g.index * count;
-    for (size_t i = 0; i < count; i++) {
-      writeDigits<DIGITS>(x(i), scales, s.slots.inverse[slot + i], s.digits + i * kDigitBytes);
-    }
+    const size_t slot = stepIndex<DIGITS>(w, g) * count;
+    writeRows<DIGITS>(scalesOf(w, nTile, g.group), centredZerosOf(w, nTile, g.group), x, count,
+                      s.slots.inverse + slot, s.digits, s.zeros + g.index * rows + from,
+                      nTile == 0);
+    if (ahead.codes) prefetchParameters(w, nextBlock(w, nTile), g.group);
     for (size_t t = g.from; t < g.to; t++) {
       TurnedCodes& codes = s.codes[turned ? t : 0];
-      if (!turned) {
-        turnCodes(codesOf(w, nTile, (tile + t) * kTileQuads),
-                  codesAhead(w, nTile, tile, tiles, t + 1), codes);
-      }
+      if (!turned) turnCodes(codesOf(w, nTile, (tile + t) * kTileQuads), codes);
+      const uint8_t* next = codesAhead(w, nTile, tile, tiles, turned ? t + tiles : t + 1);
       forMicroRows<Vec::kMicroRows>(count, [&](size_t first, auto few) {
         micro<few.value, DIGITS>(s.digits + first * kDigitBytes, s.slots.step + slot + first, codes,
+                                 ahead.codes && first == 0 ? next : ahead.part(t),
                                  s.y + (t * rows + from + first) * kTile, nTile == 0);
       });
     }
   });
-}
-
-// Fetches the activations of the chunk after chunk `i`, from the next block after the last.
-void prefetchChunk(const Job& job, size_t nTile, size_t i, size_t chunks, size_t begin,
-                   size_t rows) {
-  const size_t next = (i + 1) % chunks, block = nTile + (i + 1) / chunks;
-  if (block == job.weight->nTiles) return;
-  const size_t to = rows * (next + 1) / chunks;
-  for (size_t r = rows * next / chunks; r < to; r++) {
-    prefetchBytes<kTile * sizeof(float)>(
-        reinterpret_cast<const uint8_t*>(floatsOf(job, block, job.order[begin + r])));
-  }
 }
 
 template <int DIGITS>
@@ -219,17 +245,18 @@ void computeTiles(const Job& job, size_t tile, size_t tiles, size_t begin, size_
       continue;
     }
     if (rows <= kMostChunk) {
-      addRows<DIGITS>(job, block, tile, tiles, begin, 0, rows, rows, false, s);
+      addRows<DIGITS>(job, block, tile, tiles, begin, 0, rows, rows, false,
+                      aheadOf(job, block + 1, begin, rows, true), s);
       continue;
     }
     for (size_t t = 0; t < tiles; t++) {
-      const size_t quad = (tile + t) * kTileQuads;
-      turnCodes(codesOf(w, block, quad), codesOf(w, nextBlock(w, block), quad), s.codes[t]);
+      turnCodes(codesOf(w, block, (tile + t) * kTileQuads), s.codes[t]);
     }
     for (size_t i = 0; i < chunks; i++) {
       const size_t from = rows * i / chunks, to = rows * (i + 1) / chunks;
-      prefetchChunk(job, block, i, chunks, begin, rows);
-      addRows<DIGITS>(job, block, tile, tiles, begin, from, to - from, rows, true, s);
+      const Ahead ahead = to < rows ? aheadOf(job, block, begin + to, kChunk, false)
+                                    : aheadOf(job, block + 1, begin, kChunk, true);
+      addRows<DIGITS>(job, block, tile, tiles, begin, from, to - from, rows, true, ahead, s);
     }
   }
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {

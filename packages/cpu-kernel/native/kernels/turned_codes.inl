@@ -34,9 +34,7 @@ inline void turnParts(const __m512i* v, __m512i* turned) {
   turned[3] = _mm512_shuffle_i32x4(ab1, cd1, 0xdd);
 }
 
-// Turns the codes of one tile and fetches those of another.
-__attribute__((noinline)) void turnCodes(const uint8_t* codes, const uint8_t* ahead,
-                                         TurnedCodes& to) {
+__attribute__((noinline)) void turnCodes(const uint8_t* codes, TurnedCodes& to) {
   const __m512i low = _mm512_set1_epi8(15), eight = _mm512_set1_epi8(8);
   for (size_t i = 0; i < 2; i++) {
     __m512i sum[2] = {};  // of codes, at most 16 · 15 in a byte
@@ -46,7 +44,6 @@ __attribute__((noinline)) void turnCodes(const uint8_t* codes, const uint8_t* ah
 #pragma GCC unroll 4
       for (size_t p = 0; p < 4; p++) {
         const size_t at = (8 * i + 2 * p) * kQuadBytes + 64 * j;
-        prefetchBytes<64>(ahead + at);
         v[p] = turnBytes(_mm512_load_si512(codes + at));
       }
       turnParts(v, turned);

@@ -19,10 +19,14 @@ inline void addProducts(__m512i& acc, __m512i unsignedBytes, __m512i signedBytes
 }
 
 // y[0..ROWS) += one block, by Horner's rule over the digits, most significant first. What its
-// offset adds, the highest digit begins without. Not inlined: accumulators need all registers.
+// offset adds, the highest digit begins without. Meanwhile the 2 KB at `ahead` come into the
+// first-level cache, a line at a time: all at once they would stall it. Not inlined: accumulators
+// need all registers.
 template <int ROWS, int DIGITS>
 __attribute__((noinline)) void micro(const uint8_t* digits, const float* step,
-                                     const TurnedCodes& codes, float* y, bool first) {
+                                     const TurnedCodes& codes, const uint8_t* ahead, float* y,
+                                     bool first) {
+  static_assert(2 * kTile / 4 * 64 == kTileQuads * kQuadBytes);
   __m512i acc[ROWS][4];
   const __m512i offset = _mm512_set1_epi32(-topOffset(DIGITS));
 #pragma GCC unroll 4
@@ -42,6 +46,10 @@ __attribute__((noinline)) void micro(const uint8_t* digits, const float* step,
     }
     const uint8_t* from = digits;
     for (size_t q = 0; q < kTile / 4; q++, from += 16) {
+      if (d < 2) {
+        prefetchBytes<64>(ahead);
+        ahead += 64;
+      }
       __m512i w[4];
 #pragma GCC unroll 4
       for (int j = 0; j < 4; j++) w[j] = _mm512_load_si512(codes.at[q][j]);

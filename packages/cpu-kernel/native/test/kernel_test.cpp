@@ -43,7 +43,8 @@ struct Case {
   DType type;
   Precision precision = Precision::kActivations;
   Data data = Data::kNormal;
-  float scale = 1;  // of all weights
+  float scale = 1;   // of all weights
+  size_t faint = 1;  // all groups but each faint-th have scales 1/64 as large
 };
 
 std::string describe(const Kernel& kernel, const Case& c) {
@@ -88,6 +89,9 @@ double error(const std::vector<float>& y, const std::vector<double>& expected) {
 void testCase(const Kernel& kernel, ThreadPool& one, ThreadPool& three, const Case& c) {
   Weight weight(c.n, c.k, c.groupSize, c.isSigned, c.n * 31 + c.k);
   for (float& s : weight.scales) s *= c.scale;
+  for (size_t i = 0; i < weight.scales.size(); i++) {
+    if (i / c.n % c.faint != c.faint - 1) weight.scales[i] /= 64;
+  }
   PackedWeight packed;
   check(packed.pack(weight.source(), three), "packs");
   const size_t reduction = c.transposed ? c.n : c.k, width = c.transposed ? c.k : c.n;
@@ -193,6 +197,16 @@ int main(int argc, char** argv) {
             testCase(
                 kernel, one, three,
                 {m, 1088, 1024, 64, false, transposed, false, type, Precision::kActivations, data});
+          }
+        }
+        // Neighbouring groups of very different scales, which may share the steps of fixed point.
+        for (const Data data : {Data::kNormal, Data::kSpiky}) {
+          for (const size_t faint : {2, 4}) {
+            for (const size_t groupSize : {64, 128}) {
+              testCase(kernel, one, three,
+                       {7, 1088, 1024, groupSize, false, transposed, false, type,
+                        Precision::kActivations, data, 1, faint});
+            }
           }
         }
         // Scales so small that products of activations and scales leave float32's comfort.
