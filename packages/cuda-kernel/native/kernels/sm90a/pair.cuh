@@ -138,10 +138,8 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
                                       ~(SharedLayout::kAlignment - 1u)))};
 
   const int warpgroup = ptx::uniform(static_cast<int>(threadIdx.x >> 7));
-  // From the block's index, the compiler knows it to be uniform, and the loaders' loops live in
-  // uniform registers. In wide pairs that multiply whole tiles to the end these are slower.
-  const int rank = kShape.wide() && !kShape.halves() ? static_cast<int>(ptx::clusterRank())
-                                                     : static_cast<int>(blockIdx.x & 1);
+  // From the block's index, the compiler knows it to be uniform.
+  const int rank = static_cast<int>(blockIdx.x & 1);
   const int tile = blockIdx.x / 2, down = args.across.divide(tile),
             across = tile - down * args.tilesAcross, firstToken = down * kShape.tokens;
   const int stages = ceilDiv(args.chunks, kShape.chunks);
@@ -232,9 +230,10 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
           at.advance();
         }
       });
-      __syncwarp();
     }
-    ptx::clusterWait();
+    // Nothing may follow. Where the other lanes wait for the elected one, its loop gets vector
+    // registers, and each R2UR that a copy then takes slows down the multiplying warps beside it.
+    // So these warps arrive at the cluster's barrier and leave without waiting.
   }
 }
 
