@@ -184,18 +184,10 @@ cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspac
   void* pairParameters[] = {&x, &arguments};
   void* wholeParameters[] = {&x, &out, &arguments};
 
-  cudaLaunchAttribute cluster;
-  cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim = {2, 1, 1};
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(pair ? static_cast<unsigned>(2 * outputTiles(p, shape))
-                             : static_cast<unsigned>(plan.schedule.ctas));
-  config.blockDim = dim3(shape.threads());
-  config.dynamicSmemBytes = shared.total;
-  config.stream = stream;
-  config.attrs = &cluster;
-  config.numAttrs = pair ? 1 : 0;
-  return cudaLaunchKernelExC(&config, kernel, pair ? pairParameters : wholeParameters);
+  const unsigned ctas = pair ? static_cast<unsigned>(2 * outputTiles(p, shape))
+                             : static_cast<unsigned>(plan.schedule.ctas);
+  return cudaLaunchKernel(kernel, dim3(ctas), dim3(shape.threads()),
+                          pair ? pairParameters : wholeParameters, shared.total, stream);
 }
 
 }  // namespace w4a16::sm90a

@@ -125,8 +125,9 @@ struct Exchange {
 };
 
 template <typename T, int ShapeIndex, int Units, bool Transposed>
-__global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM)
-    pairKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
+__global__ void __cluster_dims__(2, 1, 1)
+    __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM)
+        pairKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
   using R = Ring<ShapeIndex, Units>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
