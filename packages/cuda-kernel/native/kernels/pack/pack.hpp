@@ -27,10 +27,16 @@ cudaError_t launchPlainParams(const float* scales, const float* zeros, float* pl
 cudaError_t launchParams(const float* plain, uint8_t* params, DataType type, float factor,
                          int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream);
 
+// The same for the Hopper kernels' table (layout/hopper_params.hpp), of a weight whose zero points
+// fit it: zerosFit().
+cudaError_t launchHopperParams(const float* plain, uint8_t* params, DataType type, float factor,
+                               int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream);
+
 // packed and the table of `type` (float32: the plain one) → dense W [N, K] of `type`, rows
-// contiguous: exactly the values the fused kernels multiply by, times `outScale`.
-cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense,
-                             DataType type, float outScale, int64_t N, int64_t K, int64_t groupSize,
-                             cudaStream_t stream);
+// contiguous: exactly the values by which the fused kernels that read this table multiply, times
+// `outScale`.
+cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, Encoding encoding,
+                             void* dense, DataType type, float outScale, int64_t N, int64_t K,
+                             int64_t groupSize, cudaStream_t stream);
 
 }  // namespace w4a16

@@ -5,7 +5,7 @@
 // The tensor cores work while the next fragments are dequantized: a fragment's registers are
 // written again only after the wgmma that reads them is done.
 #pragma once
-#include "../common/dequantize.cuh"
+#include "dequantize.cuh"
 #include "ring.cuh"
 #include "wgmma.cuh"
 
@@ -46,13 +46,11 @@ class Multiplier {
                         : warp * (4 * layout::kBlockBytes) + lane * 16))),
         operandAt_(ptx::sharedOperand(ring.x(0))),
         chunkPitch_(args.xRows * (128 / 16)),
-        entry_(lane, true),
+        entry_(lane),
         paramsAt_(
-            ptx::held(ring.params(0) + LaneEntry<T, Transposed>::t(lane) * 16 +
+            ptx::held(ring.params(0) + LaneEntry<Transposed>::t(lane) * 16 +
                       (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes
-                                  : row * kRunBytes + warp * layout::kEntryBytes))),
-        midpointsAt_(ptx::held(paramsAt_ + layout::kEntryMidpoints -
-                               LaneEntry<T, Transposed>::t(lane) * 12)) {}
+                                  : row * kRunBytes + warp * layout::kHopperEntryBytes))) {}
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -134,10 +132,10 @@ class Multiplier {
   // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of
   // runs [row][unit][chunk].
   __device__ __forceinline__ void loadParam(int slot, int chunk, int i) {
-    constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
+    constexpr int kStep = Transposed ? layout::kHopperEntryBytes : kShape.rows * kRunBytes;
     const uint32_t from =
         slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + i * kStep;
-    params_[i % kParamSets] = entry_.load(paramsAt_ + from, midpointsAt_ + from);
+    params_[i % kParamSets] = entry_.load(paramsAt_ + from);
   }
   __device__ __forceinline__ void loadParams(int slot, int chunk) {
 #pragma unroll
@@ -155,8 +153,8 @@ class Multiplier {
   const int lane_;
   const uint32_t quadsAt_, operandAt_;  // of slot 0, this lane's
   const uint32_t chunkPitch_;  // between chunks of activations, as an operand's address counts
-  const LaneEntry<T, Transposed> entry_;
-  const uint32_t paramsAt_, midpointsAt_;
+  const LaneEntry<Transposed> entry_;
+  const uint32_t paramsAt_;
   int last_, older_;  // slots of the last two stages, not yet released; or −1
   uint32_t a_[kFragments][4];
   LaneParams params_[kParamSets];

@@ -1,6 +1,6 @@
 // The precompiled shapes of the Hopper kernels and the shared memory they take.
 #pragma once
-#include "../../layout/params.hpp"
+#include "../../layout/hopper_params.hpp"
 #include "../fused_problem.hpp"
 
 namespace w4a16::sm90a {
@@ -102,7 +102,7 @@ constexpr int paramUnits(int64_t groupSize, int64_t k) {
   return groupSize == k || groupSize % 64 == 0 ? 1 : groupSize % 32 == 0 ? 2 : 0;
 }
 
-constexpr int kRunBytes = 4 * layout::kEntryBytes;  // parameters of 64 n in one group
+constexpr int kRunBytes = 4 * layout::kHopperEntryBytes;  // parameters of 64 n in one group
 
 // A CTA's shared memory: the ring of stages (activations, weights and parameters each in a region
 // of their own, since the activations' swizzle wants them aligned to 1024), then what the epilogue
