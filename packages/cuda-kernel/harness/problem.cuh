@@ -61,7 +61,7 @@ struct Weight {
 
   // The product of x [m, reduction] with this weight, rows without gaps, no bias, one type
   // throughout.
-  w4a16::FusedProblem product(const void* x, void* out, int64_t m, bool transposed) const {
+  FusedProblem product(const void* x, void* out, int64_t m, bool transposed) const {
     const int64_t features = transposed ? K : N, reduction = transposed ? N : K;
     return {packed.get(), table(), x,    out,  nullptr,    reduction, features, m, N, K,
             groupSize,    type,    type, type, transposed, outScale()};

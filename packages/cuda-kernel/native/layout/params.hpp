@@ -5,6 +5,9 @@
 //
 //   w = fma(q − μ, s, c)       μ = round(z), limited to −32..95;  c = round16((μ − z)·s)
 //
+// (Where z is beyond the limits, μ is the one of the 16 integers nearest to it whose c rounds
+// best: `kernels/pack/params.cu`.)
+//
 // q − μ is a small integer, exact in float16 and bfloat16. Centring at the nearest
 // integer of the zero point, rather than at a fixed 8, keeps |c| ≤ s/2, so that c's
 // own rounding almost vanishes. Simulated on HQQ-like groups of 128, errors in units

@@ -35,6 +35,26 @@ __global__ void plainParamsKernel(const float* scales, const float* zeros, float
   }
 }
 
+// The byte m for a scale and a zero point. Outside of what m can hold, c is many scales and its
+// rounding is one error for a whole group: of the integers that are nearest, the one whose c
+// rounds best. (Any of them leaves q − μ exact.)
+template <typename T>
+__device__ int chooseMidpoint(float scale, float z) {
+  constexpr int kCandidates = 16;
+  const int nearest = layout::midpointByte(z);
+  if (fabsf(layout::midpoint(nearest) - z) <= 0.5f) return nearest;
+  const int step = nearest == 0 ? 1 : -1;
+  int best = nearest;
+  float smallest = INFINITY;
+  for (int i = 0; i < kCandidates; i++) {
+    const int m = nearest + i * step;
+    const float c = layout::offsetC(scale, z, m);
+    const float error = fabsf(Numeric<T>::toFloat(Numeric<T>::fromFloat(c)) - c);
+    if (error < smallest) smallest = error, best = m;
+  }
+  return best;
+}
+
 template <typename T>
 __global__ void paramsKernel(const float2* plain, uint8_t* params, float factor, int64_t N,
                              int64_t K, int64_t groupSize) {
@@ -43,11 +63,12 @@ __global__ void paramsKernel(const float2* plain, uint8_t* params, float factor,
   for (int64_t i = firstIndex(); i < table.rows * width; i += indexStep()) {
     const int64_t row = i / width, n = i % width;
     const T scale = Numeric<T>::fromFloat(plain[i].x * factor);
-    const int m = layout::midpointByte(plain[i].y);
+    const float s = Numeric<T>::toFloat(scale), z = plain[i].y;
+    const int m = chooseMidpoint<T>(s, z);
     uint8_t* entry = params + table.entryOffset(row, n);
     *reinterpret_cast<T*>(entry + layout::entryScale(n)) = scale;
     *reinterpret_cast<T*>(entry + layout::entryOffsetC(n)) =
-        Numeric<T>::fromFloat(layout::offsetC(Numeric<T>::toFloat(scale), plain[i].y, m));
+        Numeric<T>::fromFloat(layout::offsetC(s, z, m));
     entry[layout::entryMidpoint(n)] = static_cast<uint8_t>(m);
   }
 }
