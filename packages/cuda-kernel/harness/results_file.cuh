@@ -90,8 +90,10 @@ class ResultsFile {
 struct Operands {
   Weight weight;
   Buffer<uint16_t> x, y, dense;
+  const Encoding encoding;
 
-  explicit Operands(const BenchShape& shape) {
+  explicit Operands(const BenchShape& shape, Encoding parameters = Encoding::Midpoint)
+      : encoding(parameters) {
     weight.make(shape.N, shape.K, shape.G, shape.type, false, ScaleKind::Ordinary, ZeroKind::Hqq,
                 11);
     const int64_t elements = static_cast<int64_t>(*std::max_element(shape.Ms.begin(), shape.Ms.end())) *
@@ -103,12 +105,12 @@ struct Operands {
     CUDA_CHECK(cudaDeviceSynchronize());
   }
   FusedProblem product(int M, bool transposed) const {
-    return weight.product(x.get(), y.get(), M, transposed);
+    return weight.product(x.get(), y.get(), M, transposed, encoding);
   }
   // To a dense weight [N, K] of the activations' type.
   void dequantize(uint16_t* out, cudaStream_t stream) const {
-    CUDA_CHECK(w4a16::launchDequantize(weight.packed.get(), weight.table(), out, weight.type,
-                                       weight.outScale(), weight.N, weight.K, weight.groupSize,
+    CUDA_CHECK(w4a16::launchDequantize(weight.packed.get(), weight.table(encoding), encoding, out,
+                                       weight.type, weight.outScale(), weight.N, weight.K, weight.groupSize,
                                        stream));
   }
 };

@@ -28,10 +28,13 @@ namespace w4a16::layout {
 
 constexpr int kHopperEntryBytes = kEntryMidpoints;
 
-// e of the type.
-constexpr int kBFloat16ZeroExponent = 6, kFloat16ZeroExponent = 9;
+// 2^−e of the type.
+W4A16_HOST_DEVICE constexpr float zeroUnit(bool isFloat16) {
+  return isFloat16 ? 1.f / 512.f : 1.f / 64.f;
+}
 
-constexpr int entryZero(int64_t n) {
+// Byte offset inside an entry of the z' of n; of its s': entryScale().
+W4A16_HOST_DEVICE constexpr int entryZero(int64_t n) {
   return entryOffsetC(n);
 }
 
