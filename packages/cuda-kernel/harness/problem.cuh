@@ -65,8 +65,23 @@ struct Weight {
   FusedProblem product(const void* x, void* out, int64_t m, bool transposed,
                        Encoding encoding = Encoding::Midpoint) const {
     const int64_t features = transposed ? K : N, reduction = transposed ? N : K;
-    return {packed.get(), table(encoding), x,    out,  nullptr,    reduction,  features, m, N, K,
-            groupSize,    type,            type, type, transposed, outScale(), encoding};
+    return {packed.get(),
+            table(encoding),
+            x,
+            out,
+            nullptr,
+            reduction,
+            features,
+            m,
+            N,
+            K,
+            groupSize,
+            type,
+            type,
+            type,
+            transposed,
+            outScale(),
+            encoding};
   }
 
   void make(int64_t n, int64_t k, int64_t g, DataType t, bool s, ScaleKind scaleKind,

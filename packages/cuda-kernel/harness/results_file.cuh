@@ -96,8 +96,9 @@ struct Operands {
       : encoding(parameters) {
     weight.make(shape.N, shape.K, shape.G, shape.type, false, ScaleKind::Ordinary, ZeroKind::Hqq,
                 11);
-    const int64_t elements = static_cast<int64_t>(*std::max_element(shape.Ms.begin(), shape.Ms.end())) *
-                             std::max(shape.N, shape.K);
+    const int64_t elements =
+        static_cast<int64_t>(*std::max_element(shape.Ms.begin(), shape.Ms.end())) *
+        std::max(shape.N, shape.K);
     x.resize(elements), y.resize(elements);
     dense.resize(static_cast<int64_t>(shape.N) * shape.K);
     fillActivations<<<8192, 256>>>(x.get(), shape.type, 1, elements, elements, 0.f, 99);
@@ -110,8 +111,8 @@ struct Operands {
   // To a dense weight [N, K] of the activations' type.
   void dequantize(uint16_t* out, cudaStream_t stream) const {
     CUDA_CHECK(w4a16::launchDequantize(weight.packed.get(), weight.table(encoding), encoding, out,
-                                       weight.type, weight.outScale(), weight.N, weight.K, weight.groupSize,
-                                       stream));
+                                       weight.type, weight.outScale(), weight.N, weight.K,
+                                       weight.groupSize, stream));
   }
 };
 

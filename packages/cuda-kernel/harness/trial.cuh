@@ -36,9 +36,9 @@ inline void print(const char* what, const Setting& s, const std::string& kernel)
       "offset %lld pad %lld, scales %d zeros %d mean %g seed %u\n",
       what, (long long)s.M, (long long)s.N, (long long)s.K, (long long)s.groupSize, nameOf(s.type),
       nameOf(s.outType), s.transposed ? "transposed" : "forward", s.isSigned ? "s4" : "u4", s.bias,
-      nameOf(s.biasType), kernel.c_str(), s.encoding == Encoding::Zero ? " (zeros)" : "", (long long)s.xOffset, (long long)s.xPad,
-      (long long)s.outOffset, (long long)s.outPad, (int)s.scaleKind, (int)s.zeroKind, s.mean,
-      s.seed);
+      nameOf(s.biasType), kernel.c_str(), s.encoding == Encoding::Zero ? " (zeros)" : "",
+      (long long)s.xOffset, (long long)s.xPad, (long long)s.outOffset, (long long)s.outPad,
+      (int)s.scaleKind, (int)s.zeroKind, s.mean, s.seed);
 }
 
 // The error of one rounding to the type, relative.

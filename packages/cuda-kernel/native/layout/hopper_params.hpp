@@ -33,6 +33,12 @@ W4A16_HOST_DEVICE constexpr float zeroUnit(bool isFloat16) {
   return isFloat16 ? 1.f / 512.f : 1.f / 64.f;
 }
 
+// The bits of C, twice: for codes in the low or the high four bits of a byte.
+W4A16_HOST_DEVICE constexpr uint32_t codeUnit(bool isFloat16, bool high) {
+  return isFloat16 ? (high ? 0x68006800u : 0x78007800u)   // 2^11, 2^15
+                   : (high ? 0x7D007D00u : 0x7F007F00u);  // 2^123, 2^127
+}
+
 // Byte offset inside an entry of the z' of n; of its s': entryScale().
 W4A16_HOST_DEVICE constexpr int entryZero(int64_t n) {
   return entryOffsetC(n);

@@ -197,21 +197,21 @@ void Device::matmul(Id id, bool transposed, int64_t M, const Operand& x, const O
   const int64_t features = transposed ? w.K : w.N, reduction = transposed ? w.N : w.K;
   if (M == 0) return;
   FusedProblem p{w.packed,
-                       nullptr,
-                       address(x, extentOf(x, M, reduction)),
-                       address(out, extentOf(out, M, features)),
-                       address(bias, static_cast<size_t>(features) * dataTypeBytes(bias.type)),
-                       x.stride,
-                       out.stride,
-                       M,
-                       w.N,
-                       w.K,
-                       w.groupSize,
-                       x.type,
-                       out.type,
-                       bias.type,
-                       transposed,
-                       w.outScaleOf(x.type)};
+                 nullptr,
+                 address(x, extentOf(x, M, reduction)),
+                 address(out, extentOf(out, M, features)),
+                 address(bias, static_cast<size_t>(features) * dataTypeBytes(bias.type)),
+                 x.stride,
+                 out.stride,
+                 M,
+                 w.N,
+                 w.K,
+                 w.groupSize,
+                 x.type,
+                 out.type,
+                 bias.type,
+                 transposed,
+                 w.outScaleOf(x.type)};
   if (strategy == Strategy::Dequantize) return dequantizeAndMultiply(w, p);
   if (x.type == DataType::Float32) {
     p.params = w.tableOf(x.type, p.encoding);
@@ -244,8 +244,8 @@ void Device::dequantize(Id id, DataType type, Id target) {
   const uint8_t* params = table(w, type, encoding);
   if (buffer(target).bytes < static_cast<size_t>(w.N * w.K) * dataTypeBytes(type))
     throw RuntimeError("NATIVE_FAILURE", "the buffer is too small");
-  check(launchDequantize(w.packed, params, encoding, buffer(target).data, type,
-                         w.outScaleOf(type), w.N, w.K, w.groupSize, current().handle),
+  check(launchDequantize(w.packed, params, encoding, buffer(target).data, type, w.outScaleOf(type),
+                         w.N, w.K, w.groupSize, current().handle),
         "dequantizing a weight");
 }
 

@@ -16,9 +16,8 @@ struct Weight {
   size_t bytes = 0;                   // held now
 
   const uint8_t* tableOf(DataType type, Encoding encoding) const {
-    return type == DataType::Float32
-               ? reinterpret_cast<const uint8_t*>(plain)
-               : tables[static_cast<int>(type)][static_cast<int>(encoding)];
+    return type == DataType::Float32 ? reinterpret_cast<const uint8_t*>(plain)
+                                     : tables[static_cast<int>(type)][static_cast<int>(encoding)];
   }
   // The better encoding for the kernels that read both.
   Encoding encodingOf(DataType type) const {

@@ -114,9 +114,9 @@ cudaError_t launchParams(const float* plain, uint8_t* params, Encoding encoding,
       // [bfloat16][encoding]
       {paramsKernel<__half>, hopperParamsKernel<__half>},
       {paramsKernel<__nv_bfloat16>, hopperParamsKernel<__nv_bfloat16>}};
-  kKernels[type == DataType::BFloat16][static_cast<int>(
-      encoding)]<<<tableGrid(N, K, groupSize), kPackThreads, 0, stream>>>(
-      reinterpret_cast<const float2*>(plain), params, factor, N, K, groupSize);
+  kKernels[type == DataType::BFloat16]
+          [static_cast<int>(encoding)]<<<tableGrid(N, K, groupSize), kPackThreads, 0, stream>>>(
+              reinterpret_cast<const float2*>(plain), params, factor, N, K, groupSize);
   return cudaGetLastError();
 }
 

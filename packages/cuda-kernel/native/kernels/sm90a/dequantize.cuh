@@ -7,30 +7,6 @@
 
 namespace w4a16::sm90a {
 
-// C for the low and the high nibble of a byte, twice each, and the product of pairs.
-template <typename T>
-struct CodeUnit;
-
-template <>
-struct CodeUnit<__half> {
-  static constexpr uint32_t kLow = 0x78007800, kHigh = 0x68006800;  // 2^15, 2^11
-  W4A16_DEVICE uint32_t multiply(uint32_t a, uint32_t b) {
-    uint32_t r;
-    asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
-    return r;
-  }
-};
-
-template <>
-struct CodeUnit<__nv_bfloat16> {
-  static constexpr uint32_t kLow = 0x7F007F00, kHigh = 0x7D007D00;  // 2^127, 2^123
-  W4A16_DEVICE uint32_t multiply(uint32_t a, uint32_t b) {
-    uint32_t r;
-    asm("mul.rn.bf16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
-    return r;
-  }
-};
-
 // LaneParams (common/dequantize.cuh) of Encoding::Zero.
 struct ZeroParams {
   uint32_t scale[2];  // s'
@@ -40,11 +16,10 @@ struct ZeroParams {
 // Nibble I of both halves: (q − z)·s, in 3 instructions and half a shift.
 template <typename T, int I>
 W4A16_DEVICE uint32_t dequantizePair(uint32_t quads, const ZeroParams& p) {
-  using Unit = CodeUnit<T>;
+  constexpr uint32_t kUnit = layout::codeUnit(Numeric<T>::kType == DataType::Float16, I % 2 == 1);
   const uint32_t code = (I < 2 ? quads : quads >> 8) & (I % 2 == 0 ? 0x000F000F : 0x00F000F0);
-  const uint32_t difference =
-      Numeric<T>::multiplyAdd(code, I % 2 == 0 ? Unit::kLow : Unit::kHigh, p.zero[I / 2]);
-  return Unit::multiply(difference, p.scale[I / 2]);
+  const uint32_t difference = Numeric<T>::multiplyAdd(code, kUnit, p.zero[I / 2]);
+  return Numeric<T>::multiply(difference, p.scale[I / 2]);
 }
 
 // How a lane takes its parameters out of the entries in shared memory. `first`: the address of the

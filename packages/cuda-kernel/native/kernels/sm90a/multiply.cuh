@@ -142,7 +142,8 @@ class Multiplier {
     for (int i = 0; i < kParamSets; i++) loadParam(slot, chunk, i);
   }
   __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
-    const typename Params::Lane& p = params_[Transposed ? slab % kParamSets : slab * kUnits / kSlabs];
+    const typename Params::Lane& p =
+        params_[Transposed ? slab % kParamSets : slab * kUnits / kSlabs];
     a[0] = dequantizePair<T, layout::fragmentNibble(0, Transposed)>(quads, p);
     a[1] = dequantizePair<T, layout::fragmentNibble(1, Transposed)>(quads, p);
     a[2] = dequantizePair<T, layout::fragmentNibble(2, Transposed)>(quads, p);

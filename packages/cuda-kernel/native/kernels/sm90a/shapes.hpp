@@ -36,10 +36,11 @@ struct Shape {
   // Whole: tokens in a staging buffer (the last may be half full), and in one store of the copy
   // engine.
   W4A16_HOST_DEVICE constexpr int stagedTokens() const { return tokens % 64 == 0 ? 64 : 32; }
-  // Whole: staging buffers of a warpgroup, enough for a tile: a warpgroup then waits for none of the
-  // copy engine's stores but the tile's before.
+  // Whole: staging buffers of a warpgroup. With enough for a tile, it waits for none of the copy
+  // engine's stores but those of the tile before; above 256 tokens that would cost a fifth of the
+  // stages.
   W4A16_HOST_DEVICE constexpr int stagingBuffers() const {
-    return tokens <= 2 * stagedTokens() ? 2 : ceilDiv(tokens, stagedTokens());
+    return tokens <= 2 * stagedTokens() || tokens > 256 ? 2 : ceilDiv(tokens, stagedTokens());
   }
   W4A16_HOST_DEVICE constexpr int boxTokens() const {
     return tokens % stagedTokens() == 0 ? stagedTokens() : tokens % 16 == 0 ? 16 : 8;
@@ -60,8 +61,9 @@ struct Shape {
     return batched && !(transposed && wide());
   }
   // Whole: the second row starts a stage after the first, so that one multiplies while the other
-  // dequantizes. Below, one stage is too small a part of what the tensor cores have queued.
-  W4A16_HOST_DEVICE constexpr bool staggered() const { return tokens >= 240; }
+  // dequantizes or stores. Below, one stage is too small a part of what the tensor cores have
+  // queued.
+  W4A16_HOST_DEVICE constexpr bool staggered() const { return tokens >= 192; }
   // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of
   // its own.
   W4A16_HOST_DEVICE constexpr bool wide() const { return tokens > 128; }

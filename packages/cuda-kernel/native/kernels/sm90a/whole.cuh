@@ -105,14 +105,18 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
     ptx::namedBarrier(1 + warpgroup, 128);
     return;
   }
-  if (thread == 0) ptx::storeWaitRead<0>();  // the last tile's stores have left the buffers
-  ptx::namedBarrier(1 + warpgroup, 128);
   const uint32_t to = stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
 #pragma unroll
   for (int c = 0; c < kBuffers; c++) {
-    const uint32_t buffer = staging + c * (kStaged * 128);
+    constexpr int kRound = kShape.stagingBuffers();
+    const uint32_t buffer = staging + c % kRound * (kStaged * 128);
     constexpr int kLast = kTokens - (kBuffers - 1) * kStaged;
     const int count = c + 1 < kBuffers ? kStaged : kLast;
+    if (c == 0 || c >= kRound) {
+      // What was stored from the buffer, of this tile or the one before, has been read.
+      if (thread == 0) c == 0 ? ptx::storeWaitRead<0>() : ptx::storeWaitRead<kRound - 1>();
+      ptx::namedBarrier(1 + warpgroup, 128);
+    }
 #pragma unroll
     for (int j = 0; j < kStaged / 16; j++) {
       if (j * 16 >= count) break;
@@ -197,9 +201,10 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
       const int firstFeature = (across * kShape.rows + warpgroup) * 64;
       scaleAndBias(args, multiplier.sum, firstFeature + (thread >> 5) * 16 + lane / 4);
-      storeTile<T, ShapeIndex>(args, &out,
-                               ring.extra() + warpgroup * (kShape.stagingBuffers() * kShape.stagedTokens() * 128),
-                               multiplier.sum, firstToken, firstFeature, warpgroup, thread);
+      storeTile<T, ShapeIndex>(
+          args, &out,
+          ring.extra() + warpgroup * (kShape.stagingBuffers() * kShape.stagedTokens() * 128),
+          multiplier.sum, firstToken, firstFeature, warpgroup, thread);
     }
     if (thread == 0) ptx::storeWaitRead<0>();  // shared memory must outlive the stores
   } else {
