@@ -1,16 +1,16 @@
 /** The built command, as a user runs it. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { parseResults } from "../src/results.js";
+import { temporaryFolder } from "./helpers/folder.js";
 import { results, row } from "./helpers/results.js";
 
 const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "w4a16-bench-"));
+const folder = temporaryFolder();
 const file = (name: string) => join(folder, name);
 const options = "--device reference --peers dense --group-size 32 --warm --budget 0.02".split(" ");
 

@@ -1,14 +1,15 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { lastLevelCacheBytes } from "../src/machine.js";
+import { temporaryFolder } from "./helpers/folder.js";
 
 const MIB = 2 ** 20;
 
 describe("lastLevelCacheBytes", () => {
+  const folder = temporaryFolder();
+
   it("is the largest cache that sysfs names", () => {
-    const folder = mkdtempSync(join(tmpdir(), "caches-"));
     for (const [name, size] of [
       ["index0", "32K"],
       ["index3", "96M"],
@@ -21,6 +22,6 @@ describe("lastLevelCacheBytes", () => {
   });
 
   it("is 32 MiB where nothing tells", () => {
-    expect(lastLevelCacheBytes(join(tmpdir(), "no-such-folder"))).toBe(32 * MIB);
+    expect(lastLevelCacheBytes(join(folder, "no-such-folder"))).toBe(32 * MIB);
   });
 });

@@ -1,12 +1,12 @@
 /** The report as text, and as a browser sees it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { renderChart, ticks } from "../src/report/charts.js";
 import { renderReport } from "../src/report/html.js";
+import { temporaryFolder } from "./helpers/folder.js";
 import { results, row } from "./helpers/results.js";
 
 const times = (m: number) => ({ fused: 50 + m, onnxruntime0: 200 + 9 * m, dense: 300 + 10 * m });
@@ -47,7 +47,7 @@ describe("renderReport", () => {
 });
 
 describe.skipIf(!chromium)("in headless Chromium (skipped where it is not installed)", () => {
-  const folder = mkdtempSync(join(tmpdir(), "w4a16-report-"));
+  const folder = temporaryFolder();
   const file = join(folder, "report.html");
 
   /** What a script in the page finds, at a width and in a colour scheme. */

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "bench.cuh"
+#include "check.cuh"
 
 // What a launch costs the calling thread, without JavaScript.
 static int hostTime() {
@@ -15,22 +16,7 @@ static int hostTime() {
   Weight weight;
   weight.make(64, 64, 64, DataType::BFloat16, false, ScaleKind::Ordinary, ZeroKind::Hqq, 1);
   Buffer<uint16_t> x(64), y(64);
-  const w4a16::FusedProblem p{weight.packed.get(),
-                              weight.table(),
-                              x.get(),
-                              y.get(),
-                              nullptr,
-                              64,
-                              64,
-                              1,
-                              64,
-                              64,
-                              64,
-                              DataType::BFloat16,
-                              DataType::BFloat16,
-                              DataType::BFloat16,
-                              false,
-                              1.f};
+  const FusedProblem p = weight.product(x.get(), y.get(), 1, false);
   int arch;
   CUDA_CHECK(w4a16::sm80::compiledArch(&arch));
   for (int calls : {10, 100, 500}) {

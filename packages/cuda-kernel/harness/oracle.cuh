@@ -33,7 +33,7 @@ struct OracleView {
   bool isSigned, transposed;
 };
 
-inline OracleView oracleView(const Weight& w, const w4a16::FusedProblem& p) {
+inline OracleView oracleView(const Weight& w, const FusedProblem& p) {
   return {w.codes.get(), w.scales.get(), w.zeros.get(), p.x,
           p.out,         p.bias,         p.M,           p.N,
           p.K,           p.groupSize,    p.xStride,     p.outStride,

@@ -42,11 +42,13 @@ writeFileSync(join(root, "results", "hopper-sweep.svg"), sweepPlot(sweep.results
 function takeOver(name) {
   const from = join(folder, `${name}.json`);
   if (!existsSync(from)) return;
-  const { device, driver, date, commit, method, results } = JSON.parse(readFileSync(from, "utf8"));
+  const { device, driver, cuda, date, commit, method, results } = JSON.parse(
+    readFileSync(from, "utf8"),
+  );
   const kept = name === "sweep" ? pairs(results).map(sweepEntry) : results;
   const note = name === "sweep" ? `${method}; L2 written; N = K = 4096, G = 128, bfloat16` : method;
   const lines = kept.map((entry) => JSON.stringify(entry)).join(",\n");
-  const head = JSON.stringify({ device, driver, date, commit, method: note });
+  const head = JSON.stringify({ device, driver, cuda, date, commit, method: note });
   writeFileSync(path(name), `${head.slice(0, -1)},"results":[\n${lines}\n]}\n`);
 }
 
@@ -81,8 +83,8 @@ function ratio({ dense, fused }, cache) {
   return fused[cache].median / dense[cache].median;
 }
 
-function origin({ device, date, commit }) {
-  return `${device}, CUDA 13.0, ${date}, commit ${commit}; \`harness/hopper.cu\` (\`bench\`, \`sweep\`, \`shapes\`): graph replay, the candidates taking turns, 256 MB written or read before each run, medians. Time over dense cuBLAS at N = K = 4096, G = 128; the largest of each range of M; bold: over the goal.`;
+function origin({ device, cuda, date, commit }) {
+  return `${device}, CUDA ${cuda}, ${date}, commit ${commit}; \`harness/hopper.cu\` (\`bench\`, \`sweep\`, \`shapes\`): graph replay, the candidates taking turns, 256 MB written or read before each run, medians. Time over dense cuBLAS at N = K = 4096, G = 128; the largest of each range of M; bold: over the goal.`;
 }
 
 function goals({ results }) {

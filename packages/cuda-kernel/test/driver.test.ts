@@ -1,11 +1,12 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { nvidiaDriverVersion } from "../src/index.js";
 
 it("reads the version of the kernel module, open or not", () => {
   const folder = mkdtempSync(join(tmpdir(), "w4a16-driver-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "version");
   for (const name of [
     "NVIDIA UNIX Open Kernel Module for x86_64",

@@ -1,8 +1,12 @@
-// Scales and zero points as the kernels read them. This file is the definition.
+// Scales and zero points as the kernels read them, all but Hopper's (hopper_params.hpp). This file
+// is the definition.
 //
 // A 16-bit weight is rebuilt from its stored (unsigned) code q by
 //
 //   w = fma(q − μ, s, c)       μ = round(z), limited to −32..95;  c = round16((μ − z)·s)
+//
+// (Where z is beyond the limits, μ is the one of the 16 integers nearest to it whose c rounds
+// best: `kernels/pack/params.cu`.)
 //
 // q − μ is a small integer, exact in float16 and bfloat16. Centring at the nearest
 // integer of the zero point, rather than at a fixed 8, keeps |c| ≤ s/2, so that c's
@@ -53,13 +57,15 @@ struct ParamTable {
   int64_t entriesPerRow;
   int64_t rows;
   int64_t groupSize;
+  int entryBytes;
 
-  W4A16_HOST_DEVICE constexpr ParamTable(int64_t n, int64_t k, int64_t g)
+  W4A16_HOST_DEVICE constexpr ParamTable(int64_t n, int64_t k, int64_t g, int entry = kEntryBytes)
       : entriesPerRow(ceilDiv<int64_t>(n, kTileSize) * (kTileSize / kEntrySize)),
         rows(ceilDiv(k, g)),
-        groupSize(g) {}
+        groupSize(g),
+        entryBytes(entry) {}
 
-  W4A16_HOST_DEVICE constexpr int64_t rowBytes() const { return entriesPerRow * kEntryBytes; }
+  W4A16_HOST_DEVICE constexpr int64_t rowBytes() const { return entriesPerRow * entryBytes; }
   W4A16_HOST_DEVICE constexpr int64_t bytes() const { return rows * rowBytes(); }
   W4A16_HOST_DEVICE constexpr int64_t plainBytes() const {
     return rows * entriesPerRow * kEntrySize * 8;
@@ -68,7 +74,7 @@ struct ParamTable {
     return (row * entriesPerRow * kEntrySize + n) * 8;
   }
   W4A16_HOST_DEVICE constexpr int64_t entryOffset(int64_t row, int64_t n) const {
-    return row * rowBytes() + n / kEntrySize * kEntryBytes;
+    return row * rowBytes() + n / kEntrySize * entryBytes;
   }
 };
 

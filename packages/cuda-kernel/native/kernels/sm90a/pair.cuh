@@ -10,9 +10,8 @@
 
 namespace w4a16::sm90a {
 
-template <typename T, int ShapeIndex, int Units>
+template <typename T, typename R>
 struct Exchange {
-  using R = Ring<ShapeIndex, Units>;
   static constexpr Shape kShape = R::kShape;
   static constexpr int kOwned = kShape.tokens / 16;  // units of 8 tokens a CTA owns
   static constexpr int kSources =
@@ -124,16 +123,16 @@ struct Exchange {
   }
 };
 
-template <typename T, int ShapeIndex, int Units, bool Transposed>
+template <typename T, int ShapeIndex, int Units, Encoding Form, bool Transposed>
 __global__ void __cluster_dims__(2, 1, 1)
     __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM)
         pairKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ Arguments args) {
-  using R = Ring<ShapeIndex, Units>;
+  using R = Ring<ShapeIndex, Units, Form>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
   enum { kLoaderBarrier = 13, kSkewBarrier = 14, kStartBarrier = 15 };
-  using E = Exchange<T, ShapeIndex, Units>;
+  using E = Exchange<T, R>;
   extern __shared__ uint8_t shared[];
   const R ring{ptx::uniform(ptx::held((ptx::sharedAddress(shared) + SharedLayout::kAlignment - 1) &
                                       ~(SharedLayout::kAlignment - 1u)))};
@@ -154,7 +153,7 @@ __global__ void __cluster_dims__(2, 1, 1)
     ptx::clusterArrive();
     const int row = warpgroup % kShape.rows, group = warpgroup / kShape.rows,
               thread = ptx::held(threadIdx.x & 127), warp = thread >> 5, lane = thread & 31;
-    Multiplier<T, ShapeIndex, Units, Transposed> multiplier(ring, args, row, warp, lane);
+    Multiplier<T, R, Transposed> multiplier(ring, args, row, warp, lane);
     multiplier.clear();
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized
     // The second row starts some stages after the first, whose exchange its last stages then hide.
@@ -203,7 +202,7 @@ __global__ void __cluster_dims__(2, 1, 1)
     }
   } else {
     if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    using L = Loaders<ShapeIndex, Units, Transposed>;
+    using L = Loaders<R, Transposed>;
     const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
     if (role == 0) {
       if (ptx::elected()) {
@@ -226,7 +225,7 @@ __global__ void __cluster_dims__(2, 1, 1)
       if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
       L::dispatch(role, [&](auto r) {
         if (!ptx::elected()) return;
-        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
+        Loader<R, Transposed, decltype(r)::value> loader(ring, args, &x);
         loader.aim(across, firstToken, kShape.halves() ? rank : 0);
         RingPosition<kStages> at;
         for (int i = 0; i < count + own; i++) {
