@@ -5,6 +5,8 @@
 //   hopper shapes JSON [repeats]      every shape at many M (the selection is made from this)
 //   hopper sweep JSON [repeats]       the chosen kernel at every M from 1 to 1100
 //   hopper bench JSON [repeats]       the chosen kernels: many M, layers, types, group sizes
+//   hopper midpoints JSON [repeats]   the same kernels on weights whose zero points do not fit
+//                                     layout/hopper_params.hpp
 #include <cstring>
 
 #include "hopper_bench.cuh"
@@ -24,7 +26,9 @@ int main(int argc, char** argv) {
     return 0;
   }
   const int repeats = argc > 3 ? std::atoi(argv[3]) : 21;
-  hopper::Bench bench(argc > 2 ? argv[2] : nullptr, repeats);
+  const bool midpoints = !std::strcmp(mode, "midpoints");
+  hopper::Bench bench(argc > 2 ? argv[2] : nullptr, repeats,
+                      midpoints ? Encoding::Midpoint : Encoding::Zero);
   const auto bf16 = DataType::BFloat16, fp16 = DataType::Float16;
   if (!std::strcmp(mode, "shapes")) {
     bench.run(
@@ -40,6 +44,13 @@ int main(int argc, char** argv) {
     std::vector<int> every;
     for (int M = 1; M <= 1100; M++) every.push_back(M);
     bench.run({4096, 4096, 128, bf16, false, every});
+    return 0;
+  }
+  if (midpoints) {
+    bench.run(
+        {4096, 4096, 128, bf16, false, {1, 16, 64, 128, 256, 384, 512, 768, 1024, 1536, 4096}});
+    bench.run(
+        {4096, 4096, 128, fp16, false, {1, 16, 64, 128, 256, 384, 512, 768, 1024, 1536, 4096}});
     return 0;
   }
   bench.run(

@@ -11,15 +11,20 @@ using namespace w4a16;
 
 class Bench {
  public:
-  Bench(const char* path, int repeats)
-      : file_(path, repeats), repeats_(repeats), workspace_(64 << 20), counters_(1 << 12) {
+  // `encoding`: of the parameters; the zero points fit both.
+  Bench(const char* path, int repeats, Encoding encoding = Encoding::Zero)
+      : file_(path, repeats),
+        repeats_(repeats),
+        encoding_(encoding),
+        workspace_(64 << 20),
+        counters_(1 << 12) {
     CUDA_CHECK(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, 0));
     CUDA_CHECK(cudaMemset(counters_.get(), 0, counters_.bytes()));
   }
 
   // A few launches of one kernel shape.
   void one(const BenchShape& shape, int kernel, bool transposed) {
-    const Operands operands(shape);
+    const Operands operands(shape, encoding_);
     const FusedProblem p = operands.product(shape.Ms[0], transposed);
     const sm90a::Plan plan = sm90a::makePlan(p, kernel, 1, sms_);
     for (int i = 0; i < 3; i++)
@@ -28,7 +33,7 @@ class Bench {
   }
 
   void run(const BenchShape& shape) {
-    const Operands operands(shape);
+    const Operands operands(shape, encoding_);
     for (int M : shape.Ms)
       for (const bool transposed : {false, true}) {
         const FusedProblem p = operands.product(M, transposed);
@@ -94,6 +99,7 @@ class Bench {
 
   ResultsFile file_;
   int repeats_, sms_ = 0;
+  Encoding encoding_;
   Dense dense_;
   Timer timer_;
   Buffer<float> workspace_;

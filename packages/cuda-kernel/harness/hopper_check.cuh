@@ -113,6 +113,7 @@ inline Case randomCase(std::mt19937& rng, uint32_t seed, int index) {
   c.outPad = random.pick(0, 1) ? 0 : random.of({1, 2, 4, 8, 40});
   c.outOffset = random.pick(0, 3) ? 0 : random.pick(1, 9);
   random.values(c);
+  c.encoding = c.zerosFit() && random.pick(0, 2) ? Encoding::Zero : Encoding::Midpoint;
   return c;
 }
 

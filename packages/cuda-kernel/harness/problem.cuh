@@ -1,7 +1,7 @@
 // A synthetic weight, repacked by the product's own kernels, and its activations.
 #pragma once
 #include "kernels/pack/pack.hpp"
-#include "layout/params.hpp"
+#include "layout/hopper_params.hpp"
 #include "support.cuh"
 
 namespace harness {
@@ -50,21 +50,38 @@ struct Weight {
   int64_t N = 0, K = 0, groupSize = 0;
   DataType type = DataType::BFloat16;
   bool isSigned = false;
-  Buffer<uint8_t> codes, packed, params;
+  Buffer<uint8_t> codes, packed, params[2];  // by Encoding
   Buffer<float> scales, zeros, plain;
 
   // A power of two taken out of the scales, so that the checks meet one.
   float outScale() const { return type == DataType::Float16 ? 0x1p-12f : 1.f; }
-  const uint8_t* table() const {
-    return type == DataType::Float32 ? reinterpret_cast<const uint8_t*>(plain.get()) : params.get();
+  const uint8_t* table(Encoding encoding) const {
+    return type == DataType::Float32 ? reinterpret_cast<const uint8_t*>(plain.get())
+                                     : params[static_cast<int>(encoding)].get();
   }
 
   // The product of x [m, reduction] with this weight, rows without gaps, no bias, one type
   // throughout.
-  FusedProblem product(const void* x, void* out, int64_t m, bool transposed) const {
+  FusedProblem product(const void* x, void* out, int64_t m, bool transposed,
+                       Encoding encoding = Encoding::Midpoint) const {
     const int64_t features = transposed ? K : N, reduction = transposed ? N : K;
-    return {packed.get(), table(), x,    out,  nullptr,    reduction, features, m, N, K,
-            groupSize,    type,    type, type, transposed, outScale()};
+    return {packed.get(),
+            table(encoding),
+            x,
+            out,
+            nullptr,
+            reduction,
+            features,
+            m,
+            N,
+            K,
+            groupSize,
+            type,
+            type,
+            type,
+            transposed,
+            outScale(),
+            encoding};
   }
 
   void make(int64_t n, int64_t k, int64_t g, DataType t, bool s, ScaleKind scaleKind,
@@ -74,16 +91,18 @@ struct Weight {
     const w4a16::layout::PackedExtent extent(N, K);
     codes.resize(N * K / 2), packed.resize(extent.bytes()), scales.resize(table.rows * N),
         zeros.resize(table.rows * N);
-    params.resize(table.bytes()), plain.resize(table.plainBytes() / 4);
+    for (auto& buffer : params) buffer.resize(table.bytes());
+    plain.resize(table.plainBytes() / 4);
     fillCodes<<<gridFor(N * K / 2), 256>>>(codes.get(), N * K / 2, seed);
     fillParams<<<gridFor(table.rows * N), 256>>>(scales.get(), zeros.get(), table.rows * N, type,
                                                  scaleKind, zeroKind, isSigned, seed * 31 + 5);
     CUDA_CHECK(w4a16::launchRepack(codes.get(), packed.get(), N, K, isSigned, 0));
     CUDA_CHECK(w4a16::launchPlainParams(scales.get(), zeros.get(), plain.get(), type, N, K,
                                         groupSize, isSigned, 0));
-    if (type != DataType::Float32)
-      CUDA_CHECK(w4a16::launchParams(plain.get(), params.get(), type, 1.f / outScale(), N, K,
-                                     groupSize, 0));
+    if (type == DataType::Float32) return;
+    for (const Encoding encoding : {Encoding::Midpoint, Encoding::Zero})
+      CUDA_CHECK(w4a16::launchParams(plain.get(), params[static_cast<int>(encoding)].get(),
+                                     encoding, type, 1.f / outScale(), N, K, groupSize, 0));
   }
 };
 

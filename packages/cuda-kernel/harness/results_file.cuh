@@ -90,12 +90,15 @@ class ResultsFile {
 struct Operands {
   Weight weight;
   Buffer<uint16_t> x, y, dense;
+  const Encoding encoding;
 
-  explicit Operands(const BenchShape& shape) {
+  explicit Operands(const BenchShape& shape, Encoding parameters = Encoding::Midpoint)
+      : encoding(parameters) {
     weight.make(shape.N, shape.K, shape.G, shape.type, false, ScaleKind::Ordinary, ZeroKind::Hqq,
                 11);
-    const int64_t elements = static_cast<int64_t>(*std::max_element(shape.Ms.begin(), shape.Ms.end())) *
-                             std::max(shape.N, shape.K);
+    const int64_t elements =
+        static_cast<int64_t>(*std::max_element(shape.Ms.begin(), shape.Ms.end())) *
+        std::max(shape.N, shape.K);
     x.resize(elements), y.resize(elements);
     dense.resize(static_cast<int64_t>(shape.N) * shape.K);
     fillActivations<<<8192, 256>>>(x.get(), shape.type, 1, elements, elements, 0.f, 99);
@@ -103,13 +106,13 @@ struct Operands {
     CUDA_CHECK(cudaDeviceSynchronize());
   }
   FusedProblem product(int M, bool transposed) const {
-    return weight.product(x.get(), y.get(), M, transposed);
+    return weight.product(x.get(), y.get(), M, transposed, encoding);
   }
   // To a dense weight [N, K] of the activations' type.
   void dequantize(uint16_t* out, cudaStream_t stream) const {
-    CUDA_CHECK(w4a16::launchDequantize(weight.packed.get(), weight.table(), out, weight.type,
-                                       weight.outScale(), weight.N, weight.K, weight.groupSize,
-                                       stream));
+    CUDA_CHECK(w4a16::launchDequantize(weight.packed.get(), weight.table(encoding), encoding, out,
+                                       weight.type, weight.outScale(), weight.N, weight.K,
+                                       weight.groupSize, stream));
   }
 };
 

@@ -21,7 +21,7 @@
 
 namespace harness {
 
-using w4a16::DataType, w4a16::FusedProblem;
+using w4a16::DataType, w4a16::Encoding, w4a16::FusedProblem;
 
 inline const char* nameOf(DataType t) {
   return t == DataType::Float16 ? "float16" : t == DataType::BFloat16 ? "bfloat16" : "float32";

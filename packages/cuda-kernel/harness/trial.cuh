@@ -18,7 +18,13 @@ struct Setting {
   ZeroKind zeroKind;
   float mean;  // of the activations
   uint32_t seed;
+  Encoding encoding = Encoding::Midpoint;
 
+  // Whether the stored zero points are numbers of the type, as Encoding::Zero wants them: with
+  // signed codes they are raised by 8.
+  bool zerosFit() const {
+    return !isSigned || (zeroKind != ZeroKind::Hqq && zeroKind != ZeroKind::Wide);
+  }
   int64_t features() const { return transposed ? K : N; }
   int64_t reduction() const { return transposed ? N : K; }
 };
@@ -26,13 +32,13 @@ struct Setting {
 // `kernel`: which kernel ran, in words.
 inline void print(const char* what, const Setting& s, const std::string& kernel) {
   std::printf(
-      "%s M %lld N %lld K %lld G %lld %s -> %s %s %s bias %d(%s) %s, x offset %lld pad %lld, out "
+      "%s M %lld N %lld K %lld G %lld %s -> %s %s %s bias %d(%s) %s%s, x offset %lld pad %lld, out "
       "offset %lld pad %lld, scales %d zeros %d mean %g seed %u\n",
       what, (long long)s.M, (long long)s.N, (long long)s.K, (long long)s.groupSize, nameOf(s.type),
       nameOf(s.outType), s.transposed ? "transposed" : "forward", s.isSigned ? "s4" : "u4", s.bias,
-      nameOf(s.biasType), kernel.c_str(), (long long)s.xOffset, (long long)s.xPad,
-      (long long)s.outOffset, (long long)s.outPad, (int)s.scaleKind, (int)s.zeroKind, s.mean,
-      s.seed);
+      nameOf(s.biasType), kernel.c_str(), s.encoding == Encoding::Zero ? " (zeros)" : "",
+      (long long)s.xOffset, (long long)s.xPad, (long long)s.outOffset, (long long)s.outPad,
+      (int)s.scaleKind, (int)s.zeroKind, s.mean, s.seed);
 }
 
 // The error of one rounding to the type, relative.
@@ -86,7 +92,7 @@ class Trial {
                                                        s.seed * 7 + 3);
     fillActivations<<<gridFor(features), 256>>>(bias_.get(), s.biasType, 1, features, features, 0.f,
                                                 s.seed * 13 + 1);
-    FusedProblem p = weight_.product(x, out_.get() + lead_, s.M, s.transposed);
+    FusedProblem p = weight_.product(x, out_.get() + lead_, s.M, s.transposed, s.encoding);
     p.bias = s.bias ? bias_.get() : nullptr;
     p.xStride = xStride, p.outStride = outStride;
     p.outType = s.outType, p.biasType = s.biasType;

@@ -79,7 +79,10 @@ export class CudaWeight extends Handle implements DeviceWeight {
     return this.#multiply("matmulTransposed", dy, options);
   }
 
-  /** W [N, K] in `dtype`: exactly the values that products with activations of that dtype use. */
+  /**
+   * W [N, K] in `dtype`: exactly the values that products with activations of that dtype use, on a
+   * Hopper GPU those of its own kernels (the portable ones may round a weight otherwise).
+   */
   dequantize(dtype: DType): CudaTensor {
     this.#requireUsable();
     requireDType("dtype", dtype);

@@ -21,11 +21,17 @@ constexpr Grouping groupingOf(int64_t groupSize, int64_t k) {
                                                : Grouping::Element;
 }
 
+// The two tables of scales and zero points that a 16-bit product may read.
+enum class Encoding : int {
+  Midpoint = 0,  // layout/params.hpp: any zero points
+  Zero = 1       // layout/hopper_params.hpp: zero points that are numbers of the type; sm_90a only
+};
+
 // out[m, f] = Σ_r x[m, r] · A[f, r] + bias[f], with A = W (forward: features N,
 // reduction K) or Wᵀ (transposed: features K, reduction N).
 struct FusedProblem {
   const uint8_t* packed;  // layout/quads.hpp
-  const uint8_t* params;  // layout/params.hpp, of the activation dtype
+  const uint8_t* params;  // of the activation dtype, in `encoding`
   const void* x;          // [M, reduction], rows xStride elements apart
   void* out;              // [M, features], rows outStride elements apart
   const void* bias;       // [features] or null
@@ -35,6 +41,7 @@ struct FusedProblem {
   bool transposed;
   float outScale =
       1.f;  // multiplies the sum before the bias: a power of two taken out of float16 scales
+  Encoding encoding = Encoding::Midpoint;
 };
 
 // One kernel's share of the choice (heuristics/) and its scratch memory.

@@ -1,12 +1,13 @@
 // Host test of the layout, built with any C++17 compiler: every code is where the
 // definition says, and both products' fragments come out of `ldmatrix`, simulated
 // lane by lane, as the PTX manual wants them.
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
-#include "params.hpp"
+#include "hopper_params.hpp"
 #include "quads.hpp"
 
 using namespace w4a16::layout;
@@ -112,6 +113,33 @@ static void testParams() {
   EXPECT(table.rows == 1 && table.entriesPerRow == 8 && table.bytes() == 640, "table of one group");
 }
 
+// The value of 16 bits as bfloat16 or float16.
+static double valueOf(uint32_t bits, bool isFloat16) {
+  const int mantissaBits = isFloat16 ? 10 : 7, bias = isFloat16 ? 15 : 127;
+  const int mantissa = bits & ((1 << mantissaBits) - 1), exponent = (bits & 0x7FFF) >> mantissaBits;
+  const int whole = exponent > 0 ? mantissa + (1 << mantissaBits) : mantissa;
+  const double value = std::ldexp(whole, (exponent > 0 ? exponent : 1) - bias - mantissaBits);
+  return bits & 0x8000 ? -value : value;
+}
+
+static void testHopperParams() {
+  std::vector<int> seen(kHopperEntryBytes, 0);
+  for (int n = 0; n < 16; n++)
+    for (int i = 0; i < 2; i++) seen[entryScale(n) + i]++, seen[entryZero(n) + i]++;
+  for (int s : seen) EXPECT(s == 1, "an entry byte is used %d times", s);
+  // The bits of a code, taken for a number, times C.
+  for (const bool isFloat16 : {false, true})
+    for (const bool high : {false, true})
+      for (uint32_t q = 0; q < 16; q++) {
+        const double got = valueOf(high ? q << 4 : q, isFloat16) *
+                           valueOf(codeUnit(isFloat16, high) & 0xFFFF, isFloat16);
+        EXPECT(got == q * zeroUnit(isFloat16), "code %u float16 %d high %d", q, isFloat16, high);
+        EXPECT(codeUnit(isFloat16, high) >> 16 == (codeUnit(isFloat16, high) & 0xFFFF), "a pair");
+      }
+  const ParamTable table(72, 256, 128, kHopperEntryBytes);
+  EXPECT(table.bytes() == 2 * 8 * 64 && table.entryOffset(1, 17) == 8 * 64 + 64, "entries of 64");
+}
+
 int main() {
   const struct {
     int64_t n, k;
@@ -124,6 +152,7 @@ int main() {
     testFragments(w);
   }
   testParams();
+  testHopperParams();
   std::printf(failures ? "layout: %d failures\n" : "layout: all checks passed\n", failures);
   return failures != 0;
 }

@@ -1,4 +1,5 @@
-// Scales and zero points as the kernels read them. This file is the definition.
+// Scales and zero points as the kernels read them, all but Hopper's (hopper_params.hpp). This file
+// is the definition.
 //
 // A 16-bit weight is rebuilt from its stored (unsigned) code q by
 //
@@ -56,13 +57,15 @@ struct ParamTable {
   int64_t entriesPerRow;
   int64_t rows;
   int64_t groupSize;
+  int entryBytes;
 
-  W4A16_HOST_DEVICE constexpr ParamTable(int64_t n, int64_t k, int64_t g)
+  W4A16_HOST_DEVICE constexpr ParamTable(int64_t n, int64_t k, int64_t g, int entry = kEntryBytes)
       : entriesPerRow(ceilDiv<int64_t>(n, kTileSize) * (kTileSize / kEntrySize)),
         rows(ceilDiv(k, g)),
-        groupSize(g) {}
+        groupSize(g),
+        entryBytes(entry) {}
 
-  W4A16_HOST_DEVICE constexpr int64_t rowBytes() const { return entriesPerRow * kEntryBytes; }
+  W4A16_HOST_DEVICE constexpr int64_t rowBytes() const { return entriesPerRow * entryBytes; }
   W4A16_HOST_DEVICE constexpr int64_t bytes() const { return rows * rowBytes(); }
   W4A16_HOST_DEVICE constexpr int64_t plainBytes() const {
     return rows * entriesPerRow * kEntrySize * 8;
@@ -71,7 +74,7 @@ struct ParamTable {
     return (row * entriesPerRow * kEntrySize + n) * 8;
   }
   W4A16_HOST_DEVICE constexpr int64_t entryOffset(int64_t row, int64_t n) const {
-    return row * rowBytes() + n / kEntrySize * kEntryBytes;
+    return row * rowBytes() + n / kEntrySize * entryBytes;
   }
 };
 

@@ -138,7 +138,10 @@ class Device {
   void* address(const Operand& operand, size_t bytes);
   Buffer& buffer(Id id);
   Weight& weight(Id id);
-  void makeTable(Weight& weight, DataType type);
+  // A weight's table, made on first use.
+  const uint8_t* table(Weight& weight, DataType type, Encoding encoding);
+  // Which one the device's best kernels read.
+  Encoding encodingOf(const Weight& weight, DataType type) const;
   heuristics::Kernel choose(Id weight, const FusedProblem& problem);
   void dequantizeAndMultiply(Weight& weight, const FusedProblem& problem);
   void multiplyDense(const FusedProblem& problem, const void* dense);

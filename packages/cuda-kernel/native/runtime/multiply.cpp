@@ -38,6 +38,9 @@ Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, Da
     made.packed = static_cast<uint8_t*>(buffer(packed).data);
     made.plain = static_cast<float*>(buffer(plain).data);
     made.outScale = float16OutScale(scales, static_cast<size_t>(table.rows * N));
+    for (const DataType type : {DataType::Float16, DataType::BFloat16})
+      made.zerosFit[static_cast<int>(type)] =
+          zerosFit(zeros, static_cast<size_t>(table.rows * N), isSigned, kept, type);
     made.bytes = extent.bytes() + table.plainBytes();
     check(launchRepack(static_cast<const uint8_t*>(buffer(raw[0]).data), made.packed, N, K,
                        isSigned, stream),
@@ -67,27 +70,37 @@ void Device::freeWeight(Id id) {
   const Weight freed = weight(id);
   weights_.erase(id);
   weightBytes_ -= freed.bytes;
-  for (void* data : {static_cast<void*>(freed.packed), static_cast<void*>(freed.plain),
-                     static_cast<void*>(freed.tables[0]), static_cast<void*>(freed.tables[1])})
-    if (data) release(data);
+  release(freed.packed);
+  release(freed.plain);
+  for (const auto& ofType : freed.tables)
+    for (uint8_t* table : ofType)
+      if (table) release(table);
 }
 
-void Device::makeTable(Weight& w, DataType type) {
-  if (w.tableOf(type)) return;
+const uint8_t* Device::table(Weight& w, DataType type, Encoding encoding) {
+  if (const uint8_t* made = w.tableOf(type, encoding)) return made;
   if (capturing_)
     throw RuntimeError("CAPTURING", "the first product of a weight with activations of a dtype");
-  const layout::ParamTable table(w.N, w.K, w.groupSize);
+  const layout::ParamTable extent(
+      w.N, w.K, w.groupSize,
+      encoding == Encoding::Zero ? layout::kHopperEntryBytes : layout::kEntryBytes);
   void* data;
-  check(cudaMallocAsync(&data, table.bytes(), current().handle), "allocating a parameter table");
-  w.tables[static_cast<int>(type)] = static_cast<uint8_t*>(data);
-  w.bytes += table.bytes();
-  weightBytes_ += table.bytes();
-  check(launchParams(w.plain, w.tables[static_cast<int>(type)], type, 1.f / w.outScaleOf(type), w.N,
-                     w.K, w.groupSize, current().handle),
+  check(cudaMallocAsync(&data, extent.bytes(), current().handle), "allocating a parameter table");
+  uint8_t* const made = static_cast<uint8_t*>(data);
+  w.tables[static_cast<int>(type)][static_cast<int>(encoding)] = made;
+  w.bytes += extent.bytes();
+  weightBytes_ += extent.bytes();
+  check(launchParams(w.plain, made, encoding, type, 1.f / w.outScaleOf(type), w.N, w.K, w.groupSize,
+                     current().handle),
         "building a parameter table");
   // Other streams may use it next, and know nothing of this one.
   if (streams_.size() > 1)
     check(cudaStreamSynchronize(current().handle), "building a parameter table");
+  return made;
+}
+
+Encoding Device::encodingOf(const Weight& w, DataType type) const {
+  return withoutHopper_ ? Encoding::Midpoint : w.encodingOf(type);
 }
 
 heuristics::Kernel Device::choose(Id id, const FusedProblem& p) {
@@ -183,27 +196,30 @@ void Device::matmul(Id id, bool transposed, int64_t M, const Operand& x, const O
   Weight& w = weight(id);
   const int64_t features = transposed ? w.K : w.N, reduction = transposed ? w.N : w.K;
   if (M == 0) return;
-  makeTable(w, x.type);
-  const FusedProblem p{w.packed,
-                       w.tableOf(x.type),
-                       address(x, extentOf(x, M, reduction)),
-                       address(out, extentOf(out, M, features)),
-                       address(bias, static_cast<size_t>(features) * dataTypeBytes(bias.type)),
-                       x.stride,
-                       out.stride,
-                       M,
-                       w.N,
-                       w.K,
-                       w.groupSize,
-                       x.type,
-                       out.type,
-                       bias.type,
-                       transposed,
-                       w.outScaleOf(x.type)};
+  FusedProblem p{w.packed,
+                 nullptr,
+                 address(x, extentOf(x, M, reduction)),
+                 address(out, extentOf(out, M, features)),
+                 address(bias, static_cast<size_t>(features) * dataTypeBytes(bias.type)),
+                 x.stride,
+                 out.stride,
+                 M,
+                 w.N,
+                 w.K,
+                 w.groupSize,
+                 x.type,
+                 out.type,
+                 bias.type,
+                 transposed,
+                 w.outScaleOf(x.type)};
   if (strategy == Strategy::Dequantize) return dequantizeAndMultiply(w, p);
-  if (x.type == DataType::Float32)
+  if (x.type == DataType::Float32) {
+    p.params = w.tableOf(x.type, p.encoding);
     return check(launchFusedFloat32(p, current().handle), "launching the float32 kernel");
+  }
   const heuristics::Kernel kernel = choose(id, p);
+  if (!kernel.notHopper) p.encoding = encodingOf(w, x.type);
+  p.params = table(w, x.type, p.encoding);
   if (!kernel.notHopper) {
     const bool split = sm90a::workspaceBytes(kernel.hopper) > 0;
     const Stream& s = split ? scratch() : current();
@@ -224,10 +240,11 @@ void Device::matmul(Id id, bool transposed, int64_t M, const Operand& x, const O
 void Device::dequantize(Id id, DataType type, Id target) {
   activate();
   Weight& w = weight(id);
-  makeTable(w, type);
+  const Encoding encoding = encodingOf(w, type);
+  const uint8_t* params = table(w, type, encoding);
   if (buffer(target).bytes < static_cast<size_t>(w.N * w.K) * dataTypeBytes(type))
     throw RuntimeError("NATIVE_FAILURE", "the buffer is too small");
-  check(launchDequantize(w.packed, w.tableOf(type), buffer(target).data, type, w.outScaleOf(type),
+  check(launchDequantize(w.packed, params, encoding, buffer(target).data, type, w.outScaleOf(type),
                          w.N, w.K, w.groupSize, current().handle),
         "dequantizing a weight");
 }
@@ -258,12 +275,14 @@ void Device::matmulDense(Id weight, int64_t N, int64_t K, bool transposed, int64
 // Dequantizes into a scratch buffer of 2·N·K bytes, then multiplies by cuBLAS.
 void Device::dequantizeAndMultiply(Weight& w, const FusedProblem& p) {
   requireDense();
+  const Encoding encoding = encodingOf(w, p.xType);
+  const uint8_t* params = table(w, p.xType, encoding);
   void* dense;
   check(cudaMallocAsync(&dense, static_cast<size_t>(w.N * w.K) * dataTypeBytes(p.xType),
                         current().handle),
         "allocating the dense weight");
   try {
-    check(launchDequantize(w.packed, w.tableOf(p.xType), dense, p.xType, p.outScale, w.N, w.K,
+    check(launchDequantize(w.packed, params, encoding, dense, p.xType, p.outScale, w.N, w.K,
                            w.groupSize, current().handle),
           "dequantizing a weight");
     multiplyDense(p, dense);

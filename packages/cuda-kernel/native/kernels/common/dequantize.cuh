@@ -1,4 +1,4 @@
-// From a register of quads to an A fragment; `layout/quads.hpp` and
+// From a register of quads to an A fragment, in the portable kernels; `layout/quads.hpp` and
 // `layout/params.hpp` define both sides.
 #pragma once
 #include "../../layout/params.hpp"

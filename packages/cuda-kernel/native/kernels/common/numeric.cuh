@@ -27,6 +27,11 @@ struct Numeric<__half> {
     asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
     return r;
   }
+  W4A16_DEVICE uint32_t multiply(uint32_t a, uint32_t b) {
+    uint32_t r;
+    asm("mul.rn.f16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+  }
   // d[16×8] += a[16×16] · b[16×8], float32 accumulators
   W4A16_DEVICE void mma(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
                         uint32_t b0, uint32_t b1) {
@@ -58,6 +63,15 @@ struct Numeric<__nv_bfloat16> {
     uint32_t r;
     asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(r) : "r"(a), "r"(b), "r"(c));
     return r;
+  }
+  W4A16_DEVICE uint32_t multiply(uint32_t a, uint32_t b) {
+#if __CUDA_ARCH__ >= 900
+    uint32_t r;
+    asm("mul.rn.bf16x2 %0, %1, %2;" : "=r"(r) : "r"(a), "r"(b));
+    return r;
+#else
+    return multiplyAdd(a, b, 0x80008000u);  // plus −0
+#endif
   }
   W4A16_DEVICE void mma(float (&d)[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
                         uint32_t b0, uint32_t b1) {

@@ -97,11 +97,6 @@ W4A16_DEVICE void tensorLoad(uint32_t dst, const CUtensorMap* map, uint32_t barr
 
 // ---- clusters
 
-W4A16_DEVICE uint32_t clusterRank() {
-  uint32_t r;
-  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(r));
-  return r;
-}
 // Relaxed: what the other CTA may see by then is ordered otherwise (barrierInitFence()). A
 // releasing arrival would be a memory barrier of the whole GPU for every warp.
 W4A16_DEVICE void clusterArrive() {

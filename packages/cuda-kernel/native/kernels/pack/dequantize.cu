@@ -1,4 +1,4 @@
-#include "../../layout/params.hpp"
+#include "../../layout/hopper_params.hpp"
 #include "../common/numeric.cuh"
 #include "grid.cuh"
 #include "pack.hpp"
@@ -9,9 +9,11 @@ namespace {
 // Columns that lie next to each other in the packed weight: the codes of eight neighbouring quads.
 constexpr int kRun = 8;
 
-// The parameters of rows n and n + 8 in a group, and what they make of a code.
-template <typename T>
+// The parameters of rows n and n + 8 in a group, and what they make of a code: one rounding for
+// each of the fused kernels' instructions, not a float32 result rounded again.
+template <typename T, Encoding Form>
 struct PairParams {
+  static constexpr int kEntryBytes = layout::kEntryBytes;
   float midpoint[2];
   T scale[2], offset[2];
   float outScale;
@@ -29,14 +31,38 @@ struct PairParams {
   }
   __device__ T value(uint32_t code, int half) const {
     const float q = static_cast<float>(code) - midpoint[half];
-    // one rounding, as in the fused kernel: not a float32 fma rounded again
     const T w = __hfma(Numeric<T>::fromFloat(q), scale[half], offset[half]);
     return Numeric<T>::fromFloat(Numeric<T>::toFloat(w) * outScale);
   }
 };
 
+template <typename T>
+struct PairParams<T, Encoding::Zero> {
+  static constexpr int kEntryBytes = layout::kHopperEntryBytes;
+  T scale[2], zero[2];
+  float outScale;
+
+  __device__ void load(const uint8_t* params, const layout::ParamTable& table, int64_t group,
+                       int64_t n) {
+    const uint8_t* entry = params + table.entryOffset(group, n);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int64_t row = (n & 7) + 8 * half;
+      scale[half] = *reinterpret_cast<const T*>(entry + layout::entryScale(row));
+      zero[half] = *reinterpret_cast<const T*>(entry + layout::entryZero(row));
+    }
+  }
+  __device__ T value(uint32_t code, int half) const {
+    constexpr float kUnit = layout::zeroUnit(Numeric<T>::kType == DataType::Float16);
+    const T d = __hfma(Numeric<T>::fromFloat(static_cast<float>(code)),
+                       Numeric<T>::fromFloat(kUnit), zero[half]);
+    return Numeric<T>::fromFloat(Numeric<T>::toFloat(__hmul(d, scale[half])) * outScale);
+  }
+};
+
 template <>
-struct PairParams<float> {
+struct PairParams<float, Encoding::Midpoint> {
+  static constexpr int kEntryBytes = layout::kEntryBytes;
   float2 plain[2];  // scale, zero
   float outScale;
 
@@ -55,12 +81,13 @@ struct PairParams<float> {
 // A thread takes 16 bytes of a block, the quads (n, k)..(n, k + 7): the codes of rows n and n + 8
 // from column k to k + 15. Lanes run along the four blocks of a super-tile's row, then down its
 // rows: a warp reads 512 bytes in a row and writes 64 columns of 16 rows, whole 32-byte sectors.
-template <typename T>
+template <typename T, Encoding Form>
 __global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T* dense,
                                  float outScale, int64_t N, int64_t K, int64_t groupSize) {
   constexpr int kThreadsPerTile = layout::kTileBytes / 16;
   const layout::PackedExtent extent(N, K);
-  const layout::ParamTable table(N, K, groupSize);
+  using Params = PairParams<T, Form>;
+  const layout::ParamTable table(N, K, groupSize, Params::kEntryBytes);
   const bool vectors = K % kRun == 0;
   for (int64_t i = firstIndex(); i < extent.tilesN * extent.tilesK * kThreadsPerTile;
        i += indexStep()) {
@@ -75,7 +102,7 @@ __global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T
     const uint4 quads = *reinterpret_cast<const uint4*>(packed + extent.quadOffset(n, k));
     const uint32_t words[4] = {quads.x, quads.y, quads.z, quads.w};
 
-    PairParams<T> p;
+    Params p;
     p.outScale = outScale;
     int64_t group = k / groupSize, left = groupSize - k % groupSize;
     p.load(params, table, group, n);
@@ -110,25 +137,26 @@ __global__ void dequantizeKernel(const uint8_t* packed, const uint8_t* params, T
   }
 }
 
-template <typename T>
-cudaError_t launch(const uint8_t* packed, const uint8_t* params, void* dense, float outScale,
-                   int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream) {
-  const layout::PackedExtent extent(N, K);
-  dequantizeKernel<T><<<gridFor(extent.bytes() / 16), kPackThreads, 0, stream>>>(
-      packed, params, static_cast<T*>(dense), outScale, N, K, groupSize);
-  return cudaGetLastError();
-}
-
 }  // namespace
 
-cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense,
-                             DataType type, float outScale, int64_t N, int64_t K, int64_t groupSize,
-                             cudaStream_t stream) {
+cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, Encoding encoding,
+                             void* dense, DataType type, float outScale, int64_t N, int64_t K,
+                             int64_t groupSize, cudaStream_t stream) {
+  const unsigned grid = gridFor(layout::PackedExtent(N, K).bytes() / 16);
+  const auto launch = [&](auto* kernel, auto* to) {
+    kernel<<<grid, kPackThreads, 0, stream>>>(packed, params, to, outScale, N, K, groupSize);
+    return cudaGetLastError();
+  };
+  const bool zeros = encoding == Encoding::Zero;
   if (type == DataType::Float16)
-    return launch<__half>(packed, params, dense, outScale, N, K, groupSize, stream);
+    return launch(zeros ? dequantizeKernel<__half, Encoding::Zero>
+                        : dequantizeKernel<__half, Encoding::Midpoint>,
+                  static_cast<__half*>(dense));
   if (type == DataType::BFloat16)
-    return launch<__nv_bfloat16>(packed, params, dense, outScale, N, K, groupSize, stream);
-  return launch<float>(packed, params, dense, outScale, N, K, groupSize, stream);
+    return launch(zeros ? dequantizeKernel<__nv_bfloat16, Encoding::Zero>
+                        : dequantizeKernel<__nv_bfloat16, Encoding::Midpoint>,
+                  static_cast<__nv_bfloat16*>(dense));
+  return launch(dequantizeKernel<float, Encoding::Midpoint>, static_cast<float*>(dense));
 }
 
 }  // namespace w4a16

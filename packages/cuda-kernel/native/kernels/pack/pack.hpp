@@ -21,16 +21,18 @@ cudaError_t launchPlainParams(const float* scales, const float* zeros, float* pl
                               int64_t N, int64_t K, int64_t groupSize, bool isSigned,
                               cudaStream_t stream);
 
-// The plain table → the table of a 16-bit `type`, ParamTable::bytes(). Scales are multiplied by
-// `factor`, a power of two, and rounded to `type`; the zero point enters c before its only
-// rounding.
-cudaError_t launchParams(const float* plain, uint8_t* params, DataType type, float factor,
-                         int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream);
+// The plain table → the table of a 16-bit `type`: layout/params.hpp, or layout/hopper_params.hpp,
+// which must fit the zero points (zerosFit()). Scales are multiplied by `factor`, a power of two,
+// and rounded to `type`; the zero point enters c before its only rounding.
+cudaError_t launchParams(const float* plain, uint8_t* params, Encoding encoding, DataType type,
+                         float factor, int64_t N, int64_t K, int64_t groupSize,
+                         cudaStream_t stream);
 
 // packed and the table of `type` (float32: the plain one) → dense W [N, K] of `type`, rows
-// contiguous: exactly the values the fused kernels multiply by, times `outScale`.
-cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, void* dense,
-                             DataType type, float outScale, int64_t N, int64_t K, int64_t groupSize,
-                             cudaStream_t stream);
+// contiguous: exactly the values by which the fused kernels that read this table multiply, times
+// `outScale`.
+cudaError_t launchDequantize(const uint8_t* packed, const uint8_t* params, Encoding encoding,
+                             void* dense, DataType type, float outScale, int64_t N, int64_t K,
+                             int64_t groupSize, cudaStream_t stream);
 
 }  // namespace w4a16

@@ -1,4 +1,4 @@
-#include "../../layout/params.hpp"
+#include "../../layout/hopper_params.hpp"
 #include "../common/numeric.cuh"
 #include "grid.cuh"
 #include "pack.hpp"
@@ -73,6 +73,24 @@ __global__ void paramsKernel(const float2* plain, uint8_t* params, float factor,
   }
 }
 
+// z' and s' of Encoding::Zero.
+template <typename T>
+__global__ void hopperParamsKernel(const float2* plain, uint8_t* params, float factor, int64_t N,
+                                   int64_t K, int64_t groupSize) {
+  const layout::ParamTable table(N, K, groupSize, layout::kHopperEntryBytes);
+  const int64_t width = table.entriesPerRow * layout::kEntrySize;
+  constexpr float kUnit = layout::zeroUnit(Numeric<T>::kType == DataType::Float16);
+  for (int64_t i = firstIndex(); i < table.rows * width; i += indexStep()) {
+    const int64_t row = i / width, n = i % width;
+    uint8_t* entry = params + table.entryOffset(row, n);
+    // Powers of two: one rounding each.
+    *reinterpret_cast<T*>(entry + layout::entryScale(n)) =
+        Numeric<T>::fromFloat(plain[i].x * factor / kUnit);
+    *reinterpret_cast<T*>(entry + layout::entryZero(n)) =
+        Numeric<T>::fromFloat(-plain[i].y * kUnit);
+  }
+}
+
 unsigned tableGrid(int64_t N, int64_t K, int64_t groupSize) {
   const layout::ParamTable table(N, K, groupSize);
   return gridFor(table.rows * table.entriesPerRow * layout::kEntrySize);
@@ -88,15 +106,17 @@ cudaError_t launchPlainParams(const float* scales, const float* zeros, float* pl
   return cudaGetLastError();
 }
 
-cudaError_t launchParams(const float* plain, uint8_t* params, DataType type, float factor,
-                         int64_t N, int64_t K, int64_t groupSize, cudaStream_t stream) {
-  const unsigned grid = tableGrid(N, K, groupSize);
-  const float2* from = reinterpret_cast<const float2*>(plain);
-  if (type == DataType::Float16)
-    paramsKernel<__half><<<grid, kPackThreads, 0, stream>>>(from, params, factor, N, K, groupSize);
-  else
-    paramsKernel<__nv_bfloat16>
-        <<<grid, kPackThreads, 0, stream>>>(from, params, factor, N, K, groupSize);
+cudaError_t launchParams(const float* plain, uint8_t* params, Encoding encoding, DataType type,
+                         float factor, int64_t N, int64_t K, int64_t groupSize,
+                         cudaStream_t stream) {
+  using Kernel = void (*)(const float2*, uint8_t*, float, int64_t, int64_t, int64_t);
+  static constexpr Kernel kKernels[2][2] = {
+      // [bfloat16][encoding]
+      {paramsKernel<__half>, hopperParamsKernel<__half>},
+      {paramsKernel<__nv_bfloat16>, hopperParamsKernel<__nv_bfloat16>}};
+  kKernels[type == DataType::BFloat16]
+          [static_cast<int>(encoding)]<<<tableGrid(N, K, groupSize), kPackThreads, 0, stream>>>(
+              reinterpret_cast<const float2*>(plain), params, factor, N, K, groupSize);
   return cudaGetLastError();
 }
 

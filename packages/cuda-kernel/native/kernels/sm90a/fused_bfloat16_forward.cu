@@ -2,7 +2,7 @@
 
 namespace w4a16::sm90a {
 const KernelTable& kBFloat16Forward() {
-  static const KernelTable table = makeTable<__nv_bfloat16, false>();
+  static const KernelTable table = makeTable<__nv_bfloat16, false, Encoding::Midpoint>();
   return table;
 }
 }  // namespace w4a16::sm90a

@@ -1,5 +1,5 @@
 // Fills one table of kernels: every shape, with one or two parameter rows to 64 of K, for one
-// activation type and direction.
+// activation type, direction and encoding of the parameters.
 #pragma once
 #include <utility>
 
@@ -9,22 +9,22 @@
 
 namespace w4a16::sm90a {
 
-template <typename T, bool Transposed, int ShapeIndex, int Units>
+template <typename T, bool Transposed, Encoding Form, int ShapeIndex, int Units>
 const void* kernelOf() {
   if constexpr (kShapes[ShapeIndex].family == Family::Pair)
-    return reinterpret_cast<const void*>(&pairKernel<T, ShapeIndex, Units, Transposed>);
+    return reinterpret_cast<const void*>(&pairKernel<T, ShapeIndex, Units, Form, Transposed>);
   else
-    return reinterpret_cast<const void*>(&wholeKernel<T, ShapeIndex, Units, Transposed>);
+    return reinterpret_cast<const void*>(&wholeKernel<T, ShapeIndex, Units, Form, Transposed>);
 }
 
-template <typename T, bool Transposed, int... ShapeIndex>
+template <typename T, bool Transposed, Encoding Form, int... ShapeIndex>
 KernelTable makeTable(std::integer_sequence<int, ShapeIndex...>) {
-  return {
-      {{{kernelOf<T, Transposed, ShapeIndex, 1>(), kernelOf<T, Transposed, ShapeIndex, 2>()}}...}};
+  return {{{kernelOf<T, Transposed, Form, ShapeIndex, 1>(),
+            kernelOf<T, Transposed, Form, ShapeIndex, 2>()}...}};
 }
-template <typename T, bool Transposed>
+template <typename T, bool Transposed, Encoding Form>
 KernelTable makeTable() {
-  return makeTable<T, Transposed>(std::make_integer_sequence<int, kShapeCount>{});
+  return makeTable<T, Transposed, Form>(std::make_integer_sequence<int, kShapeCount>{});
 }
 
 }  // namespace w4a16::sm90a

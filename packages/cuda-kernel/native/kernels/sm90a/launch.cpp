@@ -28,9 +28,13 @@ bool aligned16(const void* p) {
 
 const void* findKernel([[maybe_unused]] const FusedProblem& p, [[maybe_unused]] int shape) {
 #ifdef W4A16_HOPPER
-  const KernelTable& table = p.xType == DataType::Float16
-                                 ? (p.transposed ? kFloat16Transposed() : kFloat16Forward())
-                                 : (p.transposed ? kBFloat16Transposed() : kBFloat16Forward());
+  using Tables = const KernelTable& (*)();
+  static constexpr Tables kTables[2][2][2] = {
+      // [bfloat16][transposed][encoding]
+      {{kFloat16Forward, kFloat16ForwardZeros}, {kFloat16Transposed, kFloat16TransposedZeros}},
+      {{kBFloat16Forward, kBFloat16ForwardZeros}, {kBFloat16Transposed, kBFloat16TransposedZeros}}};
+  const KernelTable& table =
+      kTables[p.xType == DataType::BFloat16][p.transposed][static_cast<int>(p.encoding)]();
   return table[shape][paramUnits(p.groupSize, p.K) - 1];
 #else
   return nullptr;
@@ -41,11 +45,11 @@ const void* findKernel([[maybe_unused]] const FusedProblem& p, [[maybe_unused]] 
 // harm.
 cudaError_t allowShared(const FusedProblem& p, int shape, const void* kernel, int bytes) {
   constexpr int kDevices = 64;
-  static std::atomic<bool> allowed[kDevices][kShapeCount][8];
+  static std::atomic<bool> allowed[kDevices][kShapeCount][16];
   int device;
   if (const cudaError_t error = cudaGetDevice(&device)) return error;
-  const int variant =
-      (p.xType == DataType::Float16) * 4 + p.transposed * 2 + paramUnits(p.groupSize, p.K) - 1;
+  const int variant = (p.encoding == Encoding::Zero) * 8 + (p.xType == DataType::Float16) * 4 +
+                      p.transposed * 2 + paramUnits(p.groupSize, p.K) - 1;
   if (device < kDevices && allowed[device][shape][variant].load(std::memory_order_acquire))
     return cudaSuccess;
   const cudaError_t error =
@@ -171,7 +175,7 @@ cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspac
   if (unsupported(p)) return cudaErrorInvalidValue;
   const int units = paramUnits(p.groupSize, p.K);
   const Shape shape = kShapes[plan.shape].forUnits(units);
-  const SharedLayout shared(shape, units);
+  const SharedLayout shared(shape, units, p.encoding);
   const void* kernel = findKernel(p, plan.shape);
   if (const cudaError_t error = allowShared(p, plan.shape, kernel, shared.total)) return error;
   CUtensorMap x;
@@ -184,18 +188,10 @@ cudaError_t launchFused(const FusedProblem& p, const Plan& plan, float* workspac
   void* pairParameters[] = {&x, &arguments};
   void* wholeParameters[] = {&x, &out, &arguments};
 
-  cudaLaunchAttribute cluster;
-  cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim = {2, 1, 1};
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(pair ? static_cast<unsigned>(2 * outputTiles(p, shape))
-                             : static_cast<unsigned>(plan.schedule.ctas));
-  config.blockDim = dim3(shape.threads());
-  config.dynamicSmemBytes = shared.total;
-  config.stream = stream;
-  config.attrs = &cluster;
-  config.numAttrs = pair ? 1 : 0;
-  return cudaLaunchKernelExC(&config, kernel, pair ? pairParameters : wholeParameters);
+  const unsigned ctas = pair ? static_cast<unsigned>(2 * outputTiles(p, shape))
+                             : static_cast<unsigned>(plan.schedule.ctas);
+  return cudaLaunchKernel(kernel, dim3(ctas), dim3(shape.threads()),
+                          pair ? pairParameters : wholeParameters, shared.total, stream);
 }
 
 }  // namespace w4a16::sm90a

@@ -11,12 +11,17 @@
 
 namespace w4a16::sm90a {
 
-// Instantiated kernels, [shape][paramUnits − 1], one table per activation type and direction.
+// Instantiated kernels, [shape][paramUnits − 1], one table per activation type, direction and
+// encoding of the parameters.
 using KernelTable = std::array<std::array<const void*, 2>, kShapeCount>;
 const KernelTable& kFloat16Forward();
 const KernelTable& kFloat16Transposed();
 const KernelTable& kBFloat16Forward();
 const KernelTable& kBFloat16Transposed();
+const KernelTable& kFloat16ForwardZeros();
+const KernelTable& kFloat16TransposedZeros();
+const KernelTable& kBFloat16ForwardZeros();
+const KernelTable& kBFloat16TransposedZeros();
 
 // Which kernel a call uses.
 struct Plan {

@@ -5,7 +5,7 @@
 // The tensor cores work while the next fragments are dequantized: a fragment's registers are
 // written again only after the wgmma that reads them is done.
 #pragma once
-#include "../common/dequantize.cuh"
+#include "dequantize.cuh"
 #include "ring.cuh"
 #include "wgmma.cuh"
 
@@ -14,10 +14,11 @@ namespace w4a16::sm90a {
 // 384 threads start with 168 registers each: 128 · 40 + 256 · 232 is as many.
 constexpr int kLoaderRegisters = 40, kMultiplierRegisters = 232;
 
-template <typename T, int ShapeIndex, int Units, bool Transposed>
+template <typename T, typename R, bool Transposed>
 class Multiplier {
-  using R = Ring<ShapeIndex, Units>;
   static constexpr Shape kShape = R::kShape;
+  static constexpr int kUnits = R::kUnits, kRunBytes = R::kRunBytes;
+  using Params = ParamReader<T, R::kEncoding, Transposed>;
   static constexpr int kSlabs = 4;  // k16 steps in a chunk
   static constexpr bool kBatched = kShape.batchedFor(Transposed);
   static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
@@ -25,7 +26,7 @@ class Multiplier {
   // they keep shared memory from the tensor cores, which read activations half of the time: above
   // 128 tokens they are loaded two slabs ahead of their use.
   static constexpr bool kTwoAhead = Transposed && !kBatched && kShape.wide();
-  static constexpr int kParamSets = !Transposed ? Units : kTwoAhead ? 2 : kSlabs;
+  static constexpr int kParamSets = !Transposed ? kUnits : kTwoAhead ? 2 : kSlabs;
   static_assert(kShape.spans() == 1 || kShape.chunks == 1, "spans lie in a chunk");
   static_assert(!kBatched || kShape.chunks == 1 || kShape.chunks % 2 == 0,
                 "two chunks take turns with the fragments");
@@ -46,13 +47,10 @@ class Multiplier {
                         : warp * (4 * layout::kBlockBytes) + lane * 16))),
         operandAt_(ptx::sharedOperand(ring.x(0))),
         chunkPitch_(args.xRows * (128 / 16)),
-        entry_(lane, true),
-        paramsAt_(
-            ptx::held(ring.params(0) + LaneEntry<T, Transposed>::t(lane) * 16 +
-                      (Transposed ? (row * Units + warp * Units / 4) * kShape.chunks * kRunBytes
-                                  : row * kRunBytes + warp * layout::kEntryBytes))),
-        midpointsAt_(ptx::held(paramsAt_ + layout::kEntryMidpoints -
-                               LaneEntry<T, Transposed>::t(lane) * 12)) {}
+        entry_(ring.params(0) +
+                   (Transposed ? (row * kUnits + warp * kUnits / 4) * kShape.chunks * kRunBytes
+                               : row * kRunBytes + warp * Params::kEntryBytes),
+               lane) {}
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -134,17 +132,18 @@ class Multiplier {
   // Forward: entry `warp` of runs [chunk][unit][row]. Transposed: entries along the reduction of
   // runs [row][unit][chunk].
   __device__ __forceinline__ void loadParam(int slot, int chunk, int i) {
-    constexpr int kStep = Transposed ? layout::kEntryBytes : kShape.rows * kRunBytes;
+    constexpr int kStep = Transposed ? Params::kEntryBytes : kShape.rows * kRunBytes;
     const uint32_t from =
-        slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : Units * kStep) + i * kStep;
-    params_[i % kParamSets] = entry_.load(paramsAt_ + from, midpointsAt_ + from);
+        slot * R::kLayout.params + chunk * (Transposed ? kRunBytes : kUnits * kStep) + i * kStep;
+    params_[i % kParamSets] = entry_.load(from);
   }
   __device__ __forceinline__ void loadParams(int slot, int chunk) {
 #pragma unroll
     for (int i = 0; i < kParamSets; i++) loadParam(slot, chunk, i);
   }
   __device__ __forceinline__ void dequantize(uint32_t (&a)[4], uint32_t quads, int slab) const {
-    const LaneParams& p = params_[Transposed ? slab % kParamSets : slab * Units / kSlabs];
+    const typename Params::Lane& p =
+        params_[Transposed ? slab % kParamSets : slab * kUnits / kSlabs];
     a[0] = dequantizePair<T, layout::fragmentNibble(0, Transposed)>(quads, p);
     a[1] = dequantizePair<T, layout::fragmentNibble(1, Transposed)>(quads, p);
     a[2] = dequantizePair<T, layout::fragmentNibble(2, Transposed)>(quads, p);
@@ -155,11 +154,10 @@ class Multiplier {
   const int lane_;
   const uint32_t quadsAt_, operandAt_;  // of slot 0, this lane's
   const uint32_t chunkPitch_;  // between chunks of activations, as an operand's address counts
-  const LaneEntry<T, Transposed> entry_;
-  const uint32_t paramsAt_, midpointsAt_;
+  const Params entry_;
   int last_, older_;  // slots of the last two stages, not yet released; or −1
   uint32_t a_[kFragments][4];
-  LaneParams params_[kParamSets];
+  typename Params::Lane params_[kParamSets];
 };
 
 }  // namespace w4a16::sm90a

@@ -10,10 +10,13 @@ namespace w4a16::sm90a {
 
 // Addresses in a CTA's shared memory, and the barriers of the ring. A slot's `full` barrier counts
 // the bytes that land; its `empty` barrier the warps that are done with it.
-template <int ShapeIndex, int Units>
+template <int ShapeIndex, int Units, Encoding Form>
 struct Ring {
   static constexpr Shape kShape = kShapes[ShapeIndex].forUnits(Units);
-  static constexpr SharedLayout kLayout{kShape, Units};
+  static constexpr int kUnits = Units;  // rows of parameters to 64 of K
+  static constexpr Encoding kEncoding = Form;
+  static constexpr int kRunBytes = runBytes(Form);
+  static constexpr SharedLayout kLayout{kShape, Units, Form};
   static constexpr int kReaders = kShape.rows * 4;  // warps that read a slot: one group
   static_assert(kLayout.stages >= 2 * kShape.groups,
                 "a slot is released while the next one is multiplied");
@@ -72,11 +75,11 @@ struct RingPosition {
 // Features past the edge are not loaded: their sums are not stored. A stage past the end of the
 // reduction gets zeros for activations, and the last 64 again for the rest: what is there must be
 // finite.
-template <int ShapeIndex, int Units, bool Transposed>
+template <typename R, bool Transposed>
 struct Loaders {
   // Transposed, each 64 features have parameters of their own: two copies a stage from one thread
   // would be too slow.
-  static constexpr int kWarps = Transposed && kShapes[ShapeIndex].rows == 2 ? 4 : 3;
+  static constexpr int kWarps = Transposed && R::kShape.rows == 2 ? 4 : 3;
 
   // Calls `fill` with the role as a constant.
   template <typename Fill>
@@ -92,10 +95,10 @@ struct Loaders {
   }
 };
 
-template <int ShapeIndex, int Units, bool Transposed, int Role>
+template <typename R, bool Transposed, int Role>
 class Loader {
-  using R = Ring<ShapeIndex, Units>;
   static constexpr Shape kShape = R::kShape;
+  static constexpr int kUnits = R::kUnits, kRunBytes = R::kRunBytes;
 
  public:
   __device__ __forceinline__ Loader(const R& ring, const Arguments& args, const CUtensorMap* x)
@@ -108,7 +111,7 @@ class Loader {
     present_ = min(kShape.rows, args_.featureTiles - feature);
     if constexpr (Role == 0) {
       expected_ = kShape.loads() * kShape.chunks * args_.xRows * 128 +
-                  present_ * (kShape.chunks * (layout::kTileBytes + Units * kRunBytes));
+                  present_ * (kShape.chunks * (layout::kTileBytes + kUnits * kRunBytes));
     } else if constexpr (Role == 1) {
       // Forward: super-tiles that are neighbours along the features lie side by side. Transposed:
       // along the reduction.
@@ -119,8 +122,8 @@ class Loader {
                        layout::kTileBytes;
     } else if constexpr (Transposed) {
 #pragma unroll
-      for (int u = 0; u < Units; u++)
-        from_[u] = args_.params + paramRow((feature + Role - 2) * Units + u);
+      for (int u = 0; u < kUnits; u++)
+        from_[u] = args_.params + paramRow((feature + Role - 2) * kUnits + u);
     } else {
       from_[0] = args_.params + feature * kRunBytes;
     }
@@ -181,18 +184,18 @@ class Loader {
       constexpr int kRow = Role - 2;
       if (kRow >= present_) return;
 #pragma unroll
-      for (int u = 0; u < Units; u++)
-        loadAlong(full, to + (kRow * Units + u) * (kShape.chunks * kRunBytes), from_[u], kRunBytes,
+      for (int u = 0; u < kUnits; u++)
+        loadAlong(full, to + (kRow * kUnits + u) * (kShape.chunks * kRunBytes), from_[u], kRunBytes,
                   first);
     } else {
 #pragma unroll
-      for (int i = 0; i < kShape.chunks * Units; i++)
+      for (int i = 0; i < kShape.chunks * kUnits; i++)
         ptx::bulkLoad(to + i * (kShape.rows * kRunBytes),
-                      from_[0] + paramRow(along(first + i / Units) * Units + i % Units),
+                      from_[0] + paramRow(along(first + i / kUnits) * kUnits + i % kUnits),
                       present_ * kRunBytes, full);
     }
   }
-  // Where the table's row of a unit (64 / Units of K) starts.
+  // Where the table's row of a unit (64 / kUnits of K) starts.
   __device__ __forceinline__ int64_t paramRow(int unit) const {
     return min(static_cast<int>(args_.group.divide(unit)), args_.paramRows - 1) *
            static_cast<int64_t>(args_.tilesN) * kRunBytes;

@@ -1,6 +1,6 @@
 // The precompiled shapes of the Hopper kernels and the shared memory they take.
 #pragma once
-#include "../../layout/params.hpp"
+#include "../../layout/hopper_params.hpp"
 #include "../fused_problem.hpp"
 
 namespace w4a16::sm90a {
@@ -36,6 +36,12 @@ struct Shape {
   // Whole: tokens in a staging buffer (the last may be half full), and in one store of the copy
   // engine.
   W4A16_HOST_DEVICE constexpr int stagedTokens() const { return tokens % 64 == 0 ? 64 : 32; }
+  // Whole: staging buffers of a warpgroup. With enough for a tile, it waits for none of the copy
+  // engine's stores but those of the tile before; above 256 tokens that would cost a fifth of the
+  // stages.
+  W4A16_HOST_DEVICE constexpr int stagingBuffers() const {
+    return tokens <= 2 * stagedTokens() || tokens > 256 ? 2 : ceilDiv(tokens, stagedTokens());
+  }
   W4A16_HOST_DEVICE constexpr int boxTokens() const {
     return tokens % stagedTokens() == 0 ? stagedTokens() : tokens % 16 == 0 ? 16 : 8;
   }
@@ -55,8 +61,9 @@ struct Shape {
     return batched && !(transposed && wide());
   }
   // Whole: the second row starts a stage after the first, so that one multiplies while the other
-  // dequantizes. Below, one stage is too small a part of what the tensor cores have queued.
-  W4A16_HOST_DEVICE constexpr bool staggered() const { return tokens >= 240; }
+  // dequantizes or stores. Below, one stage is too small a part of what the tensor cores have
+  // queued.
+  W4A16_HOST_DEVICE constexpr bool staggered() const { return tokens >= 192; }
   // Wide shapes need more registers than 384 threads have: the loading warpgroup hands over some of
   // its own.
   W4A16_HOST_DEVICE constexpr bool wide() const { return tokens > 128; }
@@ -102,7 +109,10 @@ constexpr int paramUnits(int64_t groupSize, int64_t k) {
   return groupSize == k || groupSize % 64 == 0 ? 1 : groupSize % 32 == 0 ? 2 : 0;
 }
 
-constexpr int kRunBytes = 4 * layout::kEntryBytes;  // parameters of 64 n in one group
+// Parameters of 64 n in one group.
+constexpr int runBytes(Encoding encoding) {
+  return 4 * (encoding == Encoding::Zero ? layout::kHopperEntryBytes : layout::kEntryBytes);
+}
 
 // A CTA's shared memory: the ring of stages (activations, weights and parameters each in a region
 // of their own, since the activations' swizzle wants them aligned to 1024), then what the epilogue
@@ -112,10 +122,10 @@ struct SharedLayout {
   int stages;
   int weightsAt, paramsAt, extraAt, barriersAt, total;
 
-  constexpr SharedLayout(const Shape& s, int units)
+  constexpr SharedLayout(const Shape& s, int units, Encoding encoding)
       : x(s.chunks * s.tokens * 128),
         weights(s.chunks * s.rows * layout::kTileBytes),
-        params(s.chunks * s.rows * units * kRunBytes),
+        params(s.chunks * s.rows * units * runBytes(encoding)),
         stages(0),
         weightsAt(0),
         paramsAt(0),
@@ -134,9 +144,9 @@ struct SharedLayout {
     barriersAt = extraAt + extraBytes(s);
     total = barriersAt + kBarrierBytes + kAlignment;
   }
-  // Whole: two staging buffers a warpgroup. Pair: the partial sums that arrive.
+  // Whole: staging buffers. Pair: the partial sums that arrive.
   static constexpr int extraBytes(const Shape& s) {
-    return s.family == Family::Whole ? s.rows * 2 * s.stagedTokens() * 128
+    return s.family == Family::Whole ? s.rows * s.stagingBuffers() * s.stagedTokens() * 128
                                      : s.rows * (s.tokens / 16) * (2 * s.groups - 1) * 2048;
   }
   // The runtime keeps 1 KB of each CTA's for itself, out of 228 KB.

@@ -14,13 +14,16 @@ W4A16_DEVICE void tileOrigin(const Arguments& args, int tokensPerTile, int tile,
                              int& firstToken) {
   const int band = args.bandTiles.divide(tile), inBand = tile - band * (kBand * args.tilesAcross);
   const bool last = band == args.bands - 1;
-  across = last ? args.lastBand.divide(inBand) : inBand / kBand;
+  // Before the choice: under a condition, ptxas carries a 64-bit product from tile to tile, and
+  // spills it.
+  const int acrossLast = args.lastBand.divide(inBand);
+  across = last ? acrossLast : inBand / kBand;
   firstToken = (band * kBand + inBand - across * (last ? args.lastHeight : kBand)) * tokensPerTile;
 }
 
 // Partial tiles of a tail: one slot a CTA, a float4 a thread and unit of 8 tokens, and one flag a
 // warpgroup.
-template <int ShapeIndex, bool Transposed>
+template <int ShapeIndex>
 struct Partials {
   static constexpr Shape kShape = kShapes[ShapeIndex];
   static constexpr int kUnits = kShape.tokens / 8;
@@ -33,12 +36,10 @@ struct Partials {
     float4* const tile =
         reinterpret_cast<float4*>(args.workspace + static_cast<int64_t>(cta) * kFloats);
     const int mine = warpgroup * (kUnits * 128) + thread;
-    // Transposed, ptxas would compute this before the tiles, and spill it.
-    return Transposed ? tile + ptx::held(mine) : tile + mine;
+    return tile + ptx::held(mine);  // ptxas would compute this before the tiles, and spill it
   }
   __device__ __forceinline__ uint32_t* flag(int cta) const {
-    if constexpr (Transposed) return args.counters + ptx::held(cta * kShape.rows + warpgroup);
-    return args.counters + cta * kShape.rows + warpgroup;
+    return args.counters + ptx::held(cta * kShape.rows + warpgroup);
   }
 
   __device__ __forceinline__ void leave(const float* sum) const {
@@ -76,9 +77,8 @@ struct Partials {
   }
 };
 
-// A warpgroup's 64 features × all tokens of the tile, through two staging buffers: the copy engine
-// stores one, and ends at the edges, while the other is filled, and the last while the next tile is
-// multiplied.
+// A warpgroup's 64 features × all tokens of the tile, through staging buffers: the copy engine
+// stores one, and ends at the edges, while the next is filled and the next tile multiplied.
 template <typename T, int ShapeIndex>
 W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint32_t staging,
                             const float* sum, int firstToken, int firstFeature, int warpgroup,
@@ -87,7 +87,7 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
   constexpr int kTokens = kShape.tokens, kStaged = kShape.stagedTokens(),
                 kBuffers = ceilDiv(kTokens, kStaged);
   const int warp = thread >> 5, lane = thread & 31;
-  if (!args.outVector) {  // both buffers as one: 16-bit or float32 values
+  if (!args.outVector) {  // two buffers as one: 16-bit or float32 values
     const int feature = warp * 16 + lane / 4;
 #pragma unroll
     for (int c = 0; c < kBuffers; c++) {
@@ -108,11 +108,15 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
   const uint32_t to = stagingOffset((lane >> 4) * 8 + (lane & 7), 2 * warp + (lane >> 3 & 1));
 #pragma unroll
   for (int c = 0; c < kBuffers; c++) {
-    const uint32_t buffer = staging + (c & 1) * (kStaged * 128);
+    constexpr int kRound = kShape.stagingBuffers();
+    const uint32_t buffer = staging + c % kRound * (kStaged * 128);
     constexpr int kLast = kTokens - (kBuffers - 1) * kStaged;
     const int count = c + 1 < kBuffers ? kStaged : kLast;
-    if (thread == 0) ptx::storeWaitRead<1>();
-    ptx::namedBarrier(1 + warpgroup, 128);
+    if (c == 0 || c >= kRound) {
+      // What was stored from the buffer, of this tile or the one before, has been read.
+      if (thread == 0) c == 0 ? ptx::storeWaitRead<0>() : ptx::storeWaitRead<kRound - 1>();
+      ptx::namedBarrier(1 + warpgroup, 128);
+    }
 #pragma unroll
     for (int j = 0; j < kStaged / 16; j++) {
       if (j * 16 >= count) break;
@@ -135,15 +139,13 @@ W4A16_DEVICE void storeTile(const Arguments& args, const CUtensorMap* out, uint3
       ptx::storeCommit();
     }
   }
-  // An odd number of buffers: the next tile starts with the one in use.
-  if (kBuffers % 2 != 0 && thread == 0) ptx::storeWaitRead<0>();
 }
 
-template <typename T, int ShapeIndex, int Units, bool Transposed>
+template <typename T, int ShapeIndex, int Units, Encoding Form, bool Transposed>
 __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIndex].perSM)
     wholeKernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap out,
                 const __grid_constant__ Arguments args) {
-  using R = Ring<ShapeIndex, Units>;
+  using R = Ring<ShapeIndex, Units, Form>;
   constexpr Shape kShape = R::kShape;
   constexpr int kConsumers = kShape.warpgroups() * 128;
   constexpr int kStages = R::kLayout.stages;
@@ -161,8 +163,8 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
   if (warpgroup < kShape.rows) {
     if constexpr (kShape.wide()) ptx::takeRegisters<kMultiplierRegisters>();
     const int thread = ptx::held(threadIdx.x & 127), lane = thread & 31;
-    const Partials<ShapeIndex, Transposed> partials{args, warpgroup, thread};
-    using M = Multiplier<T, ShapeIndex, Units, Transposed>;
+    const Partials<ShapeIndex> partials{args, warpgroup, thread};
+    using M = Multiplier<T, R, Transposed>;
     M multiplier(ring, args, warpgroup, thread >> 5, lane);
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);
     if (kShape.staggered() && warpgroup == 1) ptx::namedBarrier(kStaggerBarrier, kConsumers);
@@ -199,14 +201,15 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       tileOrigin(args, kShape.tokens, piece.tile, across, firstToken);
       const int firstFeature = (across * kShape.rows + warpgroup) * 64;
       scaleAndBias(args, multiplier.sum, firstFeature + (thread >> 5) * 16 + lane / 4);
-      storeTile<T, ShapeIndex>(args, &out,
-                               ring.extra() + warpgroup * (2 * kShape.stagedTokens() * 128),
-                               multiplier.sum, firstToken, firstFeature, warpgroup, thread);
+      storeTile<T, ShapeIndex>(
+          args, &out,
+          ring.extra() + warpgroup * (kShape.stagingBuffers() * kShape.stagedTokens() * 128),
+          multiplier.sum, firstToken, firstFeature, warpgroup, thread);
     }
     if (thread == 0) ptx::storeWaitRead<0>();  // shared memory must outlive the stores
   } else {
     if constexpr (kShape.wide()) ptx::giveRegisters<kLoaderRegisters>();
-    using L = Loaders<ShapeIndex, Units, Transposed>;
+    using L = Loaders<R, Transposed>;
     const int role = ptx::uniform(static_cast<int>(threadIdx.x >> 5)) - kConsumers / 32;
     if (role == 0) {
       if (ptx::elected()) {
@@ -228,7 +231,7 @@ __global__ void __launch_bounds__(kShapes[ShapeIndex].threads(), kShapes[ShapeIn
       if (role == 0) ptx::namedArrive(kStartBarrier, kConsumers + 32);
       L::dispatch(role, [&](auto r) {
         if (!ptx::elected()) return;
-        Loader<ShapeIndex, Units, Transposed, decltype(r)::value> loader(ring, args, &x);
+        Loader<R, Transposed, decltype(r)::value> loader(ring, args, &x);
         RingPosition<kStages> at;
         while (true) {
           loader.aim(across, firstToken);
