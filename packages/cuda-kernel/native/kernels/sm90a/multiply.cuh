@@ -20,7 +20,7 @@ class Multiplier {
   static constexpr int kUnits = R::kUnits, kRunBytes = R::kRunBytes;
   using Params = ParamReader<T, R::kEncoding, Transposed>;
   static constexpr int kSlabs = 4;  // k16 steps in a chunk
-  static constexpr bool kBatched = kShape.batchedFor(Transposed);
+  static constexpr bool kBatched = kShape.batchedFor(Transposed, R::kEncoding);
   static constexpr int kFragments = kBatched ? 2 * kSlabs : kSlabs;
   // Forward: the parameters of a chunk belong to the rows. Transposed: to the slabs. All at once
   // they keep shared memory from the tensor cores, which read activations half of the time: above

@@ -56,9 +56,9 @@ struct Shape {
   W4A16_HOST_DEVICE constexpr int warpgroups() const { return rows * groups; }
   W4A16_HOST_DEVICE constexpr int threads() const { return (warpgroups() + 1) * 128; }
   // Transposed, a batch's parameters take so many registers and shared memory accesses that it only
-  // pays with 128 or fewer tokens.
-  W4A16_HOST_DEVICE constexpr bool batchedFor(bool transposed) const {
-    return batched && !(transposed && wide());
+  // pays with 128 or fewer tokens, or without midpoints 192.
+  W4A16_HOST_DEVICE constexpr bool batchedFor(bool transposed, Encoding encoding) const {
+    return batched && (!transposed || tokens <= (encoding == Encoding::Zero ? 192 : 128));
   }
   // Whole: the second row starts a stage after the first, so that one multiplies while the other
   // dequantizes or stores. Below, one stage is too small a part of what the tensor cores have
