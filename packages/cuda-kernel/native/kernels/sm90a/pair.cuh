@@ -157,12 +157,14 @@ __global__ void __cluster_dims__(2, 1, 1)
     multiplier.clear();
     ptx::namedBarrier(kStartBarrier, kConsumers + 32);  // barriers are initialized
     // The second row starts some stages after the first, whose exchange its last stages then hide.
-    // Three stages of the ring are left to the loads. (Forward, 160 tokens: 0.5 µs faster with
-    // one.)
-    constexpr int kSkew = !kShape.wide()                        ? 0
-                          : kStages < 5                         ? kStages - 3
-                          : kShape.tokens == 160 && !Transposed ? 1
-                                                                : 2;
+    // Three stages of the ring are left to the loads. The rest is what measured fastest: none for
+    // 64 tokens, one for 96, forward for 128 and 160, two above.
+    constexpr bool kOne =
+        kStages < 5 || kShape.tokens == 96 || (kShape.tokens == 160 && !Transposed);
+    constexpr int kSkew = kShape.rows == 1 || kShape.tokens < 96 ? 0
+                          : kShape.tokens == 128                 ? (Transposed ? 0 : 1)
+                          : kOne                                 ? 1
+                                                                 : 2;
     static_assert(kSkew == 0 || kShape.rows == 2, "two rows");
     if (kSkew > 0 && row == 1) ptx::namedBarrier(kSkewBarrier, 256);
     RingPosition<kStages> at;
