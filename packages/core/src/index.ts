@@ -25,5 +25,5 @@ export {
   quantizeHqqAsync,
 } from "./quantize/hqq-async.js";
 export { type MinMaxOptions, quantizeMinMax } from "./quantize/min-max.js";
-export type { HqqOptions, QuantizeShape } from "./quantize/options.js";
+export type { HqqOptions, ParameterOptions, QuantizeShape } from "./quantize/options.js";
 export * from "./weight.js";

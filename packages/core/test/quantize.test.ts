@@ -7,6 +7,7 @@ import {
   quantizeCodes,
   quantizeHqq,
   quantizeMinMax,
+  roundTo,
 } from "../src/index.js";
 
 /** Weights of random shape, group size and magnitude. */
@@ -47,6 +48,37 @@ describe("min–max", () => {
         const { zeros } = quantizeMinMax(weight, { ...shape, roundZero: true });
         expect(zeros.every(Number.isInteger)).toBe(true);
       }),
+    );
+  });
+
+  test.each(["float16", "bfloat16"] as const)(
+    "scales and zeros are numbers of %s, and codes are chosen for them",
+    (parameterDType) => {
+      fc.assert(
+        fc.property(problems, fc.boolean(), ({ weight, shape }, optimize) => {
+          fc.pre(weight.every((w) => Math.abs(w) < 3e4)); // beyond, float16 may hold no scale or zero
+          const options = { ...shape, parameterDType };
+          const { codes, scales, zeros } = quantizeCodes(weight, { ...options, optimize });
+          expect(scales).toEqual(roundTo(parameterDType, scales));
+          expect(zeros).toEqual(roundTo(parameterDType, zeros));
+          codes.forEach((code, i) => {
+            const group = Math.floor(i / shape.groupSize);
+            const [scaled, zero] = [weight[i]! / scales[group]!, zeros[group]!];
+            const off = Math.abs(Math.min(15, Math.max(0, scaled + zero)) - code);
+            expect(off).toBeLessThanOrEqual(0.5 + 2 ** -20 * (Math.abs(scaled) + Math.abs(zero)));
+          });
+          const packed = optimize ? quantizeHqq(weight, options) : quantizeMinMax(weight, options);
+          expect([...packed.scales].sort()).toEqual([...scales].sort());
+          expect([...packed.zeros].sort()).toEqual([...zeros].sort());
+        }),
+      );
+    },
+  );
+
+  test("a scale that the type cannot hold is refused", () => {
+    const options = { outFeatures: 1, inFeatures: 2, groupSize: 2, parameterDType: "float16" };
+    expect(() => quantizeMinMax(Float32Array.of(-1e7, 1e7), options as never)).toThrow(
+      /parameterDType.*float16, and a scale of 1333333/s,
     );
   });
 

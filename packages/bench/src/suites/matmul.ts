@@ -1,5 +1,12 @@
 /** The main suite: products, each checked and then timed beside its peers. */
-import type { Device, Direction, Int4Weight } from "@w4a16/core";
+import {
+  type Device,
+  type Direction,
+  type DType,
+  type Int4Weight,
+  type QuantizeShape,
+  roundTo,
+} from "@w4a16/core";
 import { randomInt4Weight, seededRandom } from "@w4a16/reference/testing";
 import { type Contender, type LoadedContender, MissingPeer } from "../contenders/contender.js";
 import { contendersOf } from "../contenders/registry.js";
@@ -33,11 +40,7 @@ export async function runMatmul(
   try {
     for (const sameWeight of groupByWeight(shapes)) {
       const { n, k } = sameWeight[0]!;
-      const weight = randomInt4Weight(seededRandom(n + k), {
-        outFeatures: n,
-        inFeatures: k,
-        groupSize,
-      });
+      const weight = weightOf({ outFeatures: n, inFeatures: k, groupSize }, dtype);
       const loaded = new LoadedField([field.own, ...field.others], weight, context);
       try {
         for (const direction of directions) {
@@ -64,6 +67,13 @@ export async function runMatmul(
     reporter.end();
   }
   return wrong;
+}
+
+/** A weight whose scales and zero points are numbers of `dtype`, as quantized checkpoints have them. */
+function weightOf(shape: QuantizeShape, dtype: DType): Int4Weight {
+  const weight = randomInt4Weight(seededRandom(shape.outFeatures + shape.inFeatures), shape);
+  const [scales, zeros] = [roundTo(dtype, weight.scales), roundTo(dtype, weight.zeros)];
+  return { ...weight, scales, zeros };
 }
 
 /** Contenders with one weight: each loads it when first asked, and stays out once it could not. */

@@ -1,7 +1,8 @@
 /** A weight is quantized a block of rows at a time, which stays in the second-level cache. */
 import { packLinearRows } from "@w4a16/packing";
+import type { DType } from "../dtype/dtype.js";
 import type { Int4Weight } from "../weight.js";
-import { type CodeRange, encodeGroups, type GroupParameters } from "./groups.js";
+import { type CodeRange, encodeGroups, type GroupParameters, keepIn } from "./groups.js";
 import type { QuantizeInput } from "./options.js";
 
 /** Some rows of a weight: 512 KB at K = 4096. */
@@ -40,32 +41,38 @@ export function allocateInt4Weight(
   };
 }
 
-/** Encodes a block with its parameters and stores all of it in `into`. */
+/**
+ * Encodes a block with its parameters, as numbers of `parameterDType`, and stores all of it in
+ * `into`.
+ *
+ * @throws ArgumentError `W4A16_INVALID_VALUE` if a scale or zero is beyond the type's range.
+ */
 export function storeBlock(
   into: Int4Weight,
   { row, weight }: Block,
   parameters: GroupParameters,
   range: CodeRange,
+  parameterDType: DType,
 ): void {
+  const kept = keepIn(parameterDType, parameters);
   const codes = into.signed ? new Int8Array(weight.length) : new Uint8Array(weight.length);
-  encodeGroups(weight, into.groupSize, parameters, range, codes);
+  encodeGroups(weight, into.groupSize, kept, range, codes);
   const { outFeatures, inFeatures } = into;
   packLinearRows(codes, { outFeatures, inFeatures }, row, into.packed);
-  storeParameters(into, row, parameters);
+  storeParameters(into.scales, into, row, kept.scales);
+  storeParameters(into.zeros, into, row, kept.zeros);
 }
 
-/** Stores a block's parameters, in group order [rows, K/G], as scales and zeros [K/G, N]. */
+/** Stores a block's values, in group order [rows, K/G], in their place in [K/G, N]. */
 function storeParameters(
-  { outFeatures: n, inFeatures, groupSize, scales, zeros }: Int4Weight,
+  into: Float32Array,
+  { outFeatures: n, inFeatures, groupSize }: Int4Weight,
   row: number,
-  parameters: GroupParameters,
+  values: Float32Array,
 ): void {
   const groupsPerRow = inFeatures / groupSize;
-  for (let from = 0, r = row; from < parameters.zeros.length; r++) {
-    for (let g = 0; g < groupsPerRow; g++, from++) {
-      scales[g * n + r] = 1 / parameters.inverseScales[from]!;
-      zeros[g * n + r] = parameters.zeros[from]!;
-    }
+  for (let from = 0, r = row; from < values.length; r++) {
+    for (let g = 0; g < groupsPerRow; g++, from++) into[g * n + r] = values[from]!;
   }
 }
 

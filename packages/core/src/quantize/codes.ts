@@ -1,5 +1,5 @@
 import { ArgumentError, requireBoolean, requireInteger } from "../errors.js";
-import { encodeGroups, fitRange, type GroupParameters, unsignedRange } from "./groups.js";
+import { encodeGroups, fitRange, type GroupParameters, keepIn, unsignedRange } from "./groups.js";
 import { solveHqq } from "./hqq.js";
 import {
   HQQ_OPTIONS,
@@ -46,13 +46,11 @@ export function quantizeCodes(weight: Float32Array, options: QuantizeCodesOption
     zeros: new Float32Array(weight.length / groupSize),
   };
   const store = (row: number, rows: Float32Array, parameters: GroupParameters) => {
-    encodeGroups(rows, groupSize, parameters, range, result.codes.subarray(row * k));
+    const kept = keepIn(settings.parameterDType, parameters);
+    encodeGroups(rows, groupSize, kept, range, result.codes.subarray(row * k));
     const first = (row * k) / groupSize;
-    result.scales.set(
-      parameters.inverseScales.map((inverse) => 1 / inverse),
-      first,
-    );
-    result.zeros.set(parameters.zeros, first);
+    result.scales.set(kept.scales, first);
+    result.zeros.set(kept.zeros, first);
   };
   if (requireBoolean("optimize", options.optimize ?? true)) {
     solveHqq(input, range.highest, settings, (block, parameters) =>

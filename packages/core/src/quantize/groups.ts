@@ -6,6 +6,7 @@
  * each operation is rounded to float32, so that codes equal those of the public
  * HQQ quantizer, which works in float32.
  */
+import { type DType, roundTo } from "../dtype/dtype.js";
 import { ArgumentError } from "../errors.js";
 
 /** Rounds to a whole number, nearest even: at 1.5·2^52 a double has no fraction bits left. */
@@ -27,6 +28,42 @@ export interface GroupParameters {
 /** Parameters for `groups` groups, all zero. */
 function allocateParameters(groups: number): GroupParameters {
   return { inverseScales: new Float32Array(groups), zeros: new Float32Array(groups) };
+}
+
+/** Parameters as they are stored. */
+export interface KeptParameters extends GroupParameters {
+  readonly scales: Float32Array;
+}
+
+/**
+ * Fitted parameters as numbers of `dtype`.
+ *
+ * @throws ArgumentError `W4A16_INVALID_VALUE` if one is beyond the type's range.
+ */
+export function keepIn(dtype: DType, { inverseScales, zeros }: GroupParameters): KeptParameters {
+  const fitted = inverseScales.map(inverse);
+  if (dtype === "float32") return { inverseScales, scales: fitted, zeros };
+  const scales = roundWithin(dtype, fitted, "scale");
+  return {
+    inverseScales: scales.map(inverse),
+    scales,
+    zeros: roundWithin(dtype, zeros, "zero"),
+  };
+}
+
+const inverse = (value: number) => 1 / value;
+
+function roundWithin(dtype: DType, values: Float32Array, what: string): Float32Array {
+  const rounded = roundTo(dtype, values);
+  const beyond = rounded.findIndex((value) => !Number.isFinite(value));
+  if (beyond < 0) return rounded;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "parameterDType",
+    expected: "a type that holds every scale and zero",
+    received: `${dtype}, and a ${what} of ${values[beyond]}`,
+    fix: "Use bfloat16, or leave parameterDType away for float32.",
+  });
 }
 
 /** The codes a quantizer may give. */

@@ -25,7 +25,7 @@ function carryOut({ weight, rows, groupSize, settings, iterations, origin }: Hqq
     );
     const input = { weight, n: rows, k: weight.length / rows, groupSize };
     const block = allocateInt4Weight(input, false);
-    storeBlock(block, { row: 0, rows, weight }, parameters, range);
+    storeBlock(block, { row: 0, rows, weight }, parameters, range, settings.parameterDType);
     return { block, errors, weight };
   } catch (error) {
     if (!(error instanceof ArgumentError)) throw error;

@@ -27,8 +27,9 @@ export function quantizeHqq(weight: Float32Array, options: QuantizeShape & HqqOp
   const input = requireInput(weight, options, HQQ_OPTIONS);
   const range = unsignedRange(4);
   const result = allocateInt4Weight(input, false);
-  solveHqq(input, range.highest, resolveHqq(options), (block, parameters) =>
-    storeBlock(result, block, parameters, range),
+  const settings = resolveHqq(options);
+  solveHqq(input, range.highest, settings, (block, parameters) =>
+    storeBlock(result, block, parameters, range, settings.parameterDType),
   );
   return result;
 }

@@ -2,9 +2,14 @@ import { requireBoolean } from "../errors.js";
 import type { Int4Weight } from "../weight.js";
 import { allocateInt4Weight, blocksOf, storeBlock } from "./blocks.js";
 import { fitMagnitude, fitRange, S4_RANGE, unsignedRange } from "./groups.js";
-import { type QuantizeShape, requireInput } from "./options.js";
+import {
+  type ParameterOptions,
+  type QuantizeShape,
+  requireInput,
+  resolveParameterDType,
+} from "./options.js";
 
-export interface MinMaxOptions extends QuantizeShape {
+export interface MinMaxOptions extends QuantizeShape, ParameterOptions {
   /** True: s4 codes −7..7 and zero 0. False, the default: u4 codes 0..15 and a real zero. */
   readonly symmetric?: boolean | undefined;
   /** Round the zeros to whole codes, for formats that hold only such. Default false. */
@@ -19,9 +24,10 @@ export interface MinMaxOptions extends QuantizeShape {
  * @throws ArgumentError on a wrong shape, length, group size or option, and on NaN or Inf.
  */
 export function quantizeMinMax(weight: Float32Array, options: MinMaxOptions): Int4Weight {
-  const input = requireInput(weight, options, ["symmetric", "roundZero"]);
+  const input = requireInput(weight, options, ["symmetric", "roundZero", "parameterDType"]);
   const symmetric = requireBoolean("symmetric", options.symmetric ?? false);
   const roundZero = requireBoolean("roundZero", options.roundZero ?? false);
+  const parameterDType = resolveParameterDType(options);
   const range = symmetric ? S4_RANGE : unsignedRange(4);
   const result = allocateInt4Weight(input, symmetric);
   for (const block of blocksOf(input)) {
@@ -29,7 +35,7 @@ export function quantizeMinMax(weight: Float32Array, options: MinMaxOptions): In
     const parameters = symmetric
       ? fitMagnitude(block.weight, input.groupSize, range.highest, origin)
       : fitRange(block.weight, input.groupSize, range.highest, roundZero, origin);
-    storeBlock(result, block, parameters, range);
+    storeBlock(result, block, parameters, range, parameterDType);
   }
   return result;
 }

@@ -1,4 +1,6 @@
 /** Options of the quantizers, their defaults and their checks. */
+
+import { type DType, requireDType } from "../dtype/dtype.js";
 import {
   ArgumentError,
   describeValue,
@@ -20,12 +22,22 @@ export interface QuantizeShape {
   readonly groupSize?: number | undefined;
 }
 
+/** What the quantizers' scales and zeros are kept in. */
+export interface ParameterOptions {
+  /**
+   * Every scale and zero is a number of this type, and codes are chosen for it: nothing is
+   * rounded when the weight is stored or loaded in that type, and a Hopper GPU multiplies
+   * activations of that type faster. Default float32.
+   */
+  readonly parameterDType?: DType | undefined;
+}
+
 /**
  * Options of the half-quadratic solver. It minimizes Σ|w − (q − z)·s|^p over the
  * zeros z, after Badri and Shaji, "Half-Quadratic Quantization of Large Machine
  * Learning Models" (2023).
  */
-export interface HqqOptions {
+export interface HqqOptions extends ParameterOptions {
   /** p of the norm, 0 < p ≤ 1: smaller weighs outliers less. Default 0.7. */
   readonly lpNorm?: number | undefined;
   /** Initial weight of the quadratic penalty, > 0. Default 10. */
@@ -55,7 +67,15 @@ export type HqqSettings = { readonly [Name in keyof HqqOptions]-?: NonNullable<H
 const MAX_ITERATIONS = 10_000;
 
 const SHAPE_OPTIONS = ["outFeatures", "inFeatures", "groupSize"];
-export const HQQ_OPTIONS = ["lpNorm", "beta", "kappa", "iterations", "earlyStop", "roundZero"];
+export const HQQ_OPTIONS = [
+  "lpNorm",
+  "beta",
+  "kappa",
+  "iterations",
+  "earlyStop",
+  "roundZero",
+  "parameterDType",
+];
 
 /** Checks option names, the shape and the weight's class and length. */
 export function requireInput(
@@ -80,7 +100,13 @@ export function resolveHqq(options: HqqOptions): HqqSettings {
     iterations: requireInteger("iterations", options.iterations ?? 20, 0, MAX_ITERATIONS),
     earlyStop: requireBoolean("earlyStop", options.earlyStop ?? true),
     roundZero: requireBoolean("roundZero", options.roundZero ?? false),
+    parameterDType: resolveParameterDType(options),
   };
+}
+
+/** The default filled in and checked. */
+export function resolveParameterDType({ parameterDType }: ParameterOptions): DType {
+  return requireDType("parameterDType", parameterDType ?? "float32");
 }
 
 function requireNumber(subject: string, value: unknown, above: number, most: number): number {
