@@ -140,6 +140,7 @@ class Device {
   Weight& weight(Id id);
   // A weight's table, made on first use.
   const uint8_t* table(Weight& weight, DataType type, Encoding encoding);
+  void makeTable(Weight& weight, DataType type, Encoding encoding);
   // Which one the device's best kernels read.
   Encoding encodingOf(const Weight& weight, DataType type) const;
   heuristics::Kernel choose(Id weight, const FusedProblem& problem);

@@ -81,6 +81,17 @@ const uint8_t* Device::table(Weight& w, DataType type, Encoding encoding) {
   if (const uint8_t* made = w.tableOf(type, encoding)) return made;
   if (capturing_)
     throw RuntimeError("CAPTURING", "the first product of a weight with activations of a dtype");
+  // All that products of this type may need, so that any of them can be captured from now on.
+  makeTable(w, type, Encoding::Midpoint);
+  if (encodingOf(w, type) == Encoding::Zero) makeTable(w, type, Encoding::Zero);
+  // Other streams may use them next, and know nothing of this one.
+  if (streams_.size() > 1)
+    check(cudaStreamSynchronize(current().handle), "building a parameter table");
+  return w.tableOf(type, encoding);
+}
+
+void Device::makeTable(Weight& w, DataType type, Encoding encoding) {
+  if (w.tableOf(type, encoding)) return;
   const layout::ParamTable extent(
       w.N, w.K, w.groupSize,
       encoding == Encoding::Zero ? layout::kHopperEntryBytes : layout::kEntryBytes);
@@ -93,10 +104,6 @@ const uint8_t* Device::table(Weight& w, DataType type, Encoding encoding) {
   check(launchParams(w.plain, made, encoding, type, 1.f / w.outScaleOf(type), w.N, w.K, w.groupSize,
                      current().handle),
         "building a parameter table");
-  // Other streams may use it next, and know nothing of this one.
-  if (streams_.size() > 1)
-    check(cudaStreamSynchronize(current().handle), "building a parameter table");
-  return made;
 }
 
 Encoding Device::encodingOf(const Weight& w, DataType type) const {

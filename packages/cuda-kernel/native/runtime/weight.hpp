@@ -1,5 +1,5 @@
-// A weight on the device: one packed copy, its plain parameters, and a table for each
-// 16-bit activation type and encoding that has been used.
+// A weight on the device: one packed copy, its plain parameters, and for each 16-bit activation
+// type that has been used a table, or two: the kernels of one device may want two encodings.
 #pragma once
 #include "../kernels/pack/pack.hpp"
 #include "../layout/params.hpp"
@@ -10,7 +10,7 @@ struct Weight {
   int64_t N = 0, K = 0, groupSize = 0;
   uint8_t* packed = nullptr;
   float* plain = nullptr;
-  uint8_t* tables[2][2] = {};         // [Float16, BFloat16][encoding]: made on first use
+  uint8_t* tables[2][2] = {};         // [Float16, BFloat16][encoding]: made on a type's first use
   bool zerosFit[2] = {false, false};  // Encoding::Zero in Float16, BFloat16
   float outScale = 1.f;               // of the Float16 tables
   size_t bytes = 0;                   // held now
