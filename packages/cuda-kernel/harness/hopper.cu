@@ -5,6 +5,7 @@
 //   hopper shapes JSON [repeats]      every shape at many M (the selection is made from this)
 //   hopper sweep JSON [repeats]       the chosen kernel at every M from 1 to 1100
 //   hopper bench JSON [repeats]       the chosen kernels: many M, layers, types, group sizes
+//   hopper groups                     group sizes beside each other, few tokens
 //   hopper midpoints JSON [repeats]   the same kernels on weights whose zero points do not fit
 //                                     layout/hopper_params.hpp
 #include <cstring>
@@ -18,6 +19,10 @@ int main(int argc, char** argv) {
   if (!std::strcmp(mode, "check"))
     return hopper::runSweep(argc > 2 ? std::atoi(argv[2]) : 2000,
                             argc > 3 ? std::atoi(argv[3]) : 1) != 0;
+  if (!std::strcmp(mode, "groups")) {
+    hopper::compareGroups();
+    return 0;
+  }
   if (!std::strcmp(mode, "one")) {
     if (argc < 4) return 2;
     hopper::Bench(nullptr, 1)

@@ -1,5 +1,7 @@
 // Times the Hopper kernels beside dense cuBLAS.
 #pragma once
+#include <memory>
+
 #include "harness/dense.hpp"
 #include "harness/results_file.cuh"
 #include "heuristics/sm90a.hpp"
@@ -105,5 +107,40 @@ class Bench {
   Buffer<float> workspace_;
   Buffer<uint32_t> counters_;
 };
+
+// Weights that differ in their group size alone, taking turns: what more parameters cost where the
+// weight's bytes decide.
+inline void compareGroups() {
+  constexpr int kGroups[] = {4096, 512, 256, 128, 64, 32}, kRepeats = 81;
+  Buffer<float> workspace(64 << 20);
+  Buffer<uint32_t> counters(1 << 12);
+  CUDA_CHECK(cudaMemset(counters.get(), 0, counters.bytes()));
+  int sms;
+  CUDA_CHECK(cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, 0));
+  std::vector<std::unique_ptr<Operands>> operands;
+  for (int group : kGroups)
+    operands.push_back(std::make_unique<Operands>(
+        BenchShape{4096, 4096, group, DataType::BFloat16, false, {16}}, Encoding::Zero));
+  Timer timer;
+  for (int M : {1, 4, 16})
+    for (const bool transposed : {false, true}) {
+      std::vector<Candidate> candidates;
+      for (const auto& o : operands) {
+        const FusedProblem p = o->product(M, transposed);
+        const sm90a::Plan plan = heuristics::chooseHopper(p, sms);
+        candidates.push_back(
+            {sm90a::nameOf(plan), [&, p, plan](cudaStream_t s) {
+               CUDA_CHECK(sm90a::launchFused(p, plan, workspace.get(), counters.get(), s));
+             }});
+      }
+      const std::vector<Timing> times = timer.run(candidates, kRepeats);
+      std::printf("%s M %d, %s, us written / clean:", transposed ? "T" : "F", M,
+                  candidates[0].name.c_str());
+      for (size_t i = 0; i < times.size(); i++)
+        std::printf("  G %d %.2f / %.2f", kGroups[i], times[i].written.median,
+                    times[i].clean.median);
+      std::printf("\n");
+    }
+}
 
 }  // namespace harness::hopper
