@@ -1,25 +1,10 @@
 #include "weight.hpp"
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
-
 #include <cmath>
 
+#include "../kernels/pack/stored.hpp"
+
 namespace w4a16 {
-namespace {
-
-float roundTo(DataType type, float x) {
-  switch (type) {
-    case DataType::Float16:
-      return __half2float(__float2half_rn(x));
-    case DataType::BFloat16:
-      return __bfloat162float(__float2bfloat16_rn(x));
-    default:
-      return x;
-  }
-}
-
-}  // namespace
 
 float float16OutScale(const float* scales, size_t count) {
   float largest = 0.f;
@@ -38,7 +23,7 @@ float float16OutScale(const float* scales, size_t count) {
 bool zerosFit(const float* zeros, size_t count, bool isSigned, DataType kept, DataType type) {
   if (!isSigned && kept == type) return true;
   for (size_t i = 0; i < count; i++) {
-    const float zero = roundTo(kept, zeros[i]) + (isSigned ? 8.f : 0.f);
+    const float zero = storedZero(roundTo(kept, zeros[i]), isSigned);
     if (!(roundTo(type, zero) == zero)) return false;
   }
   return true;

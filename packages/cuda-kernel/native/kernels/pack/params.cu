@@ -2,25 +2,10 @@
 #include "../common/numeric.cuh"
 #include "grid.cuh"
 #include "pack.hpp"
+#include "stored.hpp"
 
 namespace w4a16 {
 namespace {
-
-// A signed code is stored raised by 8, and so is its zero point.
-__device__ float storedZero(float zero, bool isSigned) {
-  return isSigned ? zero + 8.f : zero;
-}
-
-__device__ float roundTo(DataType type, float x) {
-  switch (type) {
-    case DataType::Float16:
-      return __half2float(__float2half_rn(x));
-    case DataType::BFloat16:
-      return __bfloat162float(__float2bfloat16_rn(x));
-    default:
-      return x;
-  }
-}
 
 __global__ void plainParamsKernel(const float* scales, const float* zeros, float2* plain,
                                   DataType type, int64_t N, int64_t K, int64_t groupSize,
