@@ -152,11 +152,14 @@ struct RowCount {
   static constexpr int value = ROWS;
 };
 
-// Calls f(from, RowCount<n>) for equal steps of at most MOST of `rows` rows: n rows from `from` on.
-template <int MOST, class F>
+// Calls f(from, RowCount<n>) for equal steps of at most MOST of `rows` rows, n rows from `from` on:
+// for as few steps as can be, or, where steps of FEWEST rows are preferred, for as many of them as
+// fit.
+template <int MOST, int FEWEST = MOST, class F>
 inline void forMicroRows(size_t rows, F f) {
-  static_assert(MOST >= 4 && MOST <= 6);
-  const size_t steps = (rows + MOST - 1) / MOST;
+  static_assert(MOST >= 4 && MOST <= 6 && FEWEST <= MOST);
+  const size_t least = (rows + MOST - 1) / MOST, preferred = rows / FEWEST;
+  const size_t steps = preferred > least ? preferred : least;
   for (size_t step = 0; step < steps; step++) {
     const size_t from = rows * step / steps, to = rows * (step + 1) / steps;
     switch (to - from) {

@@ -6,9 +6,17 @@
 // (three), in base-256 digits. The zeros' part, Σ p·(zero - 8), needs no rounding and is the
 // group's, whatever the block.
 
-// 64 values of a row: 16 quads of 16 bytes, the d-th dword of each with the quad's d-th digits, the
-// lowest first, the last dword without meaning.
-constexpr size_t kDigitBytes = kTile * 4;
+// 64 values of a row, the lowest digits of a quad first, then the next. Of three, the 16 quads take
+// 16 bytes each, whose last dword has no meaning; of two, 8 bytes (see digitsAt).
+template <int DIGITS>
+constexpr size_t kDigitBytes = DIGITS == 2 ? kTile * 2 : kTile * 4;
+
+// The digits of values 16·j to 16·j + 15: four quads, 16 bytes apart. Of two digits, two such lists
+// lie among each other, which are stored as one vector.
+template <int DIGITS>
+constexpr size_t digitsAt(size_t j) {
+  return DIGITS == 2 ? j / 2 * 64 + j % 2 * 8 : j * 64;
+}
 
 // What signed digits reach; of three, the highest stays below 64, so that Σ |v|·8 of a block fits
 // an int32.
@@ -174,14 +182,25 @@ inline __m512i roundProduct(__m512 p, __m512 inverse, uint32_t offset) {
   return _mm512_castps_si512(_mm512_fmadd_ps(p, inverse, _mm512_set1_ps(rounder)));
 }
 
-// The unsigned digits of a row's block.
+// The unsigned digits of a row's block, where digitsAt tells.
 template <int DIGITS>
 inline void writeDigits(const Values& p, float inverse, uint8_t* to) {
   const __m512 factor = _mm512_set1_ps(inverse);
+  const auto rounded = [&](int j) {
+    return roundProduct<DIGITS>(p.at[j], factor, kOffset<DIGITS>);
+  };
+  if (DIGITS == 2) {
+#pragma GCC unroll 2
+    for (int j = 0; j < 4; j += 2) {
+      const __m512i high = _mm512_slli_epi32(rounded(j + 1), 16);
+      const __m512i both = _mm512_mask_blend_epi16(0xaaaaaaaa, rounded(j), high);
+      _mm512_store_si512(to + digitsAt<2>(size_t(j)), turnBytes(both));
+    }
+    return;
+  }
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
-    const __m512i v = roundProduct<DIGITS>(p.at[j], factor, kOffset<DIGITS>);
-    _mm512_store_si512(to + 64 * j, turnBytes(v));
+    _mm512_store_si512(to + digitsAt<3>(size_t(j)), turnBytes(rounded(j)));
   }
 }
 
@@ -193,7 +212,7 @@ __attribute__((noinline)) void writeRows(Values scales, Values zeros, const floa
   for (size_t i = 0; i < count; i++) {
     const Values p = Values::load(x[i]) * scales;
     addZeros(p, zeros, zeroSums[i], first);
-    writeDigits<DIGITS>(p, inverse[i], digits + i * kDigitBytes);
+    writeDigits<DIGITS>(p, inverse[i], digits + i * kDigitBytes<DIGITS>);
   }
 }
 

@@ -46,6 +46,7 @@ __attribute__((noinline)) void micro(const uint8_t* digits, const float* step,
     }
     const uint8_t* from = digits;
     for (size_t q = 0; q < kTile / 4; q++, from += 16) {
+      if (DIGITS == 2 && q % 4 == 0) from = digits + digitsAt<2>(q / 4);
       if (d < 2) {
         prefetchBytes<64>(ahead);
         ahead += 64;
@@ -55,7 +56,7 @@ __attribute__((noinline)) void micro(const uint8_t* digits, const float* step,
       for (int j = 0; j < 4; j++) w[j] = _mm512_load_si512(codes.at[q][j]);
 #pragma GCC unroll 6
       for (int i = 0; i < ROWS; i++) {
-        const __m512i a = digitsOf(from + i * kDigitBytes, d);
+        const __m512i a = digitsOf(from + i * kDigitBytes<DIGITS>, d);
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++) addProducts(acc[i][j], a, w[j]);
       }
