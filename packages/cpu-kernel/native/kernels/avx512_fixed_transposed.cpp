@@ -220,9 +220,8 @@ __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile
   findSteps<DIGITS>(slots, s.slots);
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     const size_t slot = stepIndex<DIGITS>(w, g) * count;
-    writeRows<DIGITS>(scalesOf(w, nTile, g.group), centredZerosOf(w, nTile, g.group), x, count,
-                      s.slots.inverse + slot, s.digits, s.zeros + g.index * rows + from,
-                      nTile == 0);
+    writeRows<DIGITS>(w, nTile, g.group, x, count, s.slots.inverse + slot, s.digits,
+                      s.zeros + g.index * rows + from);
     if (ahead.codes) prefetchParameters(w, nextBlock(w, nTile), g.group);
     for (size_t t = g.from; t < g.to; t++) {
       TurnedCodes& codes = s.codes[turned ? t : 0];

@@ -206,12 +206,13 @@ inline void writeDigits(const Values& p, float inverse, uint8_t* to) {
 
 // Digits and zeros' parts of `count` rows of one block in one group.
 template <int DIGITS>
-__attribute__((noinline)) void writeRows(Values scales, Values zeros, const float* const* x,
-                                         size_t count, const float* inverse, uint8_t* digits,
-                                         float (*zeroSums)[16], bool first) {
+__attribute__((noinline)) void writeRows(const WeightView& w, size_t nTile, size_t group,
+                                         const float* const* x, size_t count, const float* inverse,
+                                         uint8_t* digits, float (*zeroSums)[16]) {
+  const Values scales = scalesOf(w, nTile, group), zeros = centredZerosOf(w, nTile, group);
   for (size_t i = 0; i < count; i++) {
     const Values p = Values::load(x[i]) * scales;
-    addZeros(p, zeros, zeroSums[i], first);
+    addZeros(p, zeros, zeroSums[i], nTile == 0);
     writeDigits<DIGITS>(p, inverse[i], digits + i * kDigitBytes<DIGITS>);
   }
 }
