@@ -119,7 +119,16 @@ function ours(weight, dtype, x, m, direction = "matmulSync") {
 /** ONNX Runtime's threads spin for some 30 ms after a run; nobody is to be timed beside them. */
 const SETTLE_MS = 50;
 
-/** Median milliseconds of each function. They take turns, each with a run of its own to warm up. */
+/** After that rest, clock and caches take some runs until they are those of a busy program. */
+const WARM_UP_MS = 3;
+
+async function warmUp(run) {
+  const end = performance.now() + WARM_UP_MS;
+  do await run();
+  while (performance.now() < end);
+}
+
+/** Median milliseconds of each function. They take turns, and each is warmed up in its turn. */
 async function interleave(functions, seconds) {
   const times = functions.map(() => []);
   for (const run of functions) await run();
@@ -127,7 +136,7 @@ async function interleave(functions, seconds) {
   for (let round = 0; round < 5 || (performance.now() < end && round < 300); round++) {
     for (const [i, run] of functions.entries()) {
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-      await run();
+      await warmUp(run);
       const start = performance.now();
       await run();
       times[i].push(performance.now() - start);
