@@ -70,11 +70,8 @@ void Device::freeWeight(Id id) {
   const Weight freed = weight(id);
   weights_.erase(id);
   weightBytes_ -= freed.bytes;
-  release(freed.packed);
-  release(freed.plain);
-  for (const auto& ofType : freed.tables)
-    for (uint8_t* table : ofType)
-      if (table) release(table);
+  for (void* data : freed.memory())
+    if (data) release(data);
 }
 
 const uint8_t* Device::table(Weight& w, DataType type, Encoding encoding) {

@@ -33,8 +33,7 @@ Device::~Device() {
   cudaStream_t main = streams_.at(0).handle;
   for (auto& [id, b] : buffers_) cudaFreeAsync(b.data, main);
   for (auto& [id, w] : weights_)
-    for (void* data : {static_cast<void*>(w.packed), static_cast<void*>(w.plain),
-                       static_cast<void*>(w.tables[0]), static_cast<void*>(w.tables[1])})
+    for (void* data : w.memory())
       if (data) cudaFreeAsync(data, main);
   for (auto& [id, event] : events_) cudaEventDestroy(event);
   cudaStreamSynchronize(main);

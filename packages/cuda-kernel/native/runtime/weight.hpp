@@ -1,6 +1,8 @@
 // A weight on the device: one packed copy, its plain parameters, and for each 16-bit activation
 // type that has been used a table, or two: the kernels of one device may want two encodings.
 #pragma once
+#include <array>
+
 #include "../kernels/pack/pack.hpp"
 #include "../layout/params.hpp"
 
@@ -15,6 +17,10 @@ struct Weight {
   float outScale = 1.f;               // of the Float16 tables
   size_t bytes = 0;                   // held now
 
+  // All of its memory; null for a table that was not made.
+  std::array<void*, 6> memory() const {
+    return {packed, plain, tables[0][0], tables[0][1], tables[1][0], tables[1][1]};
+  }
   const uint8_t* tableOf(DataType type, Encoding encoding) const {
     return type == DataType::Float32 ? reinterpret_cast<const uint8_t*>(plain)
                                      : tables[static_cast<int>(type)][static_cast<int>(encoding)];
