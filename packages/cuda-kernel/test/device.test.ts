@@ -1,5 +1,6 @@
 /** What CUDA devices have beyond the seam: streams, events, graphs, strategies. */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ArgumentError, type DeviceError, type DType } from "@w4a16/core";
@@ -253,4 +254,21 @@ describe("worker threads", () => {
       expect(code).toBe(0);
     }
   });
+
+  const built = existsSync(new URL("../build/release/w4a16_cuda.node", import.meta.url));
+  const ending = [
+    ["a function of the addon", "pack", built ? "" : " (skipped: the CUDA addon is not built)"],
+    ["a read()", "read", skipped],
+  ] as const;
+  for (const [what, kind, reason] of ending) {
+    it.skipIf(reason !== "")(
+      `end the worker only, in the middle of ${what}${reason}`,
+      () => {
+        const script = fileURLToPath(new URL("./helpers/terminate.mjs", import.meta.url));
+        const ended = spawnSync(process.execPath, [script, kind], { encoding: "utf8" });
+        expect(ended).toMatchObject({ stdout: "40 workers\n", stderr: "", status: 0 });
+      },
+      60_000,
+    );
+  }
 });

@@ -26,13 +26,22 @@ class Wait : public Napi::AsyncWorker {
     }
   }
   void OnOK() override {
-    deferred_.Resolve(buffer_.IsEmpty() ? Env().Undefined() : buffer_.Value());
+    settle([&] { deferred_.Resolve(buffer_.IsEmpty() ? Env().Undefined() : buffer_.Value()); });
   }
   void OnError(const Napi::Error& error) override {
-    deferred_.Reject(toError(Env(), code_, error.Message()).Value());
+    settle([&] { deferred_.Reject(toError(Env(), code_, error.Message()).Value()); });
   }
 
  private:
+  template <typename Settle>
+  static void settle(Settle settle) {
+    try {
+      settle();
+    } catch (const Napi::Error&) {
+      // Thrown where a worker is being terminated: nobody waits any more.
+    }
+  }
+
   Wait(Napi::Env env, std::shared_ptr<Device> device, std::unique_ptr<StagingBlock> block,
        size_t bytes, bool hasBytes)
       : AsyncWorker(env),
