@@ -81,9 +81,6 @@ const uint8_t* Device::table(Weight& w, DataType type, Encoding encoding) {
   // All that products of this type may need, so that any of them can be captured from now on.
   makeTable(w, type, Encoding::Midpoint);
   if (encodingOf(w, type) == Encoding::Zero) makeTable(w, type, Encoding::Zero);
-  // Other streams may use them next, and know nothing of this one.
-  if (streams_.size() > 1)
-    check(cudaStreamSynchronize(current().handle), "building a parameter table");
   return w.tableOf(type, encoding);
 }
 
@@ -95,12 +92,18 @@ void Device::makeTable(Weight& w, DataType type, Encoding encoding) {
   void* data;
   check(cudaMallocAsync(&data, extent.bytes(), current().handle), "allocating a parameter table");
   uint8_t* const made = static_cast<uint8_t*>(data);
+  cudaError_t error = launchParams(w.plain, made, encoding, type, 1.f / w.outScaleOf(type), w.N,
+                                   w.K, w.groupSize, current().handle);
+  // Other streams may use it next, and know nothing of this one.
+  if (error == cudaSuccess && streams_.size() > 1) error = cudaStreamSynchronize(current().handle);
+  if (error != cudaSuccess) {
+    cudaFreeAsync(made, current().handle);
+    check(error, "building a parameter table");
+  }
+  // Only now: later products use it without asking.
   w.tables[static_cast<int>(type)][static_cast<int>(encoding)] = made;
   w.bytes += extent.bytes();
   weightBytes_ += extent.bytes();
-  check(launchParams(w.plain, made, encoding, type, 1.f / w.outScaleOf(type), w.N, w.K, w.groupSize,
-                     current().handle),
-        "building a parameter table");
 }
 
 Encoding Device::encodingOf(const Weight& w, DataType type) const {
@@ -169,11 +172,17 @@ Device::Stream& Device::scratch() {
   void* memory;
   static_assert(kScratchBytes >= sm80::kWorkspaceBytes, "room for partial sums");
   check(cudaMalloc(&memory, kScratchBytes + kCounterBytes), "allocating a workspace");
+  void* const counters = static_cast<char*>(memory) + kScratchBytes;
+  cudaError_t error = cudaMemset(counters, 0, kCounterBytes);
+  // The device's streams do not wait for that one.
+  if (error == cudaSuccess) error = cudaStreamSynchronize(nullptr);
+  if (error != cudaSuccess) {
+    cudaFree(memory);
+    check(error, "clearing a workspace");
+  }
+  // Only now: later products take the counters to be zero.
   s.workspace = static_cast<float*>(memory);
-  s.counters = reinterpret_cast<uint32_t*>(static_cast<char*>(memory) + kScratchBytes);
-  check(cudaMemset(s.counters, 0, kCounterBytes), "clearing a workspace");
-  check(cudaStreamSynchronize(nullptr),
-        "clearing a workspace");  // the device's streams do not wait for that one
+  s.counters = static_cast<uint32_t*>(counters);
   return s;
 }
 
