@@ -104,7 +104,10 @@ export class CudaDevice extends Handle implements Device {
     await nativeAsync("synchronize", () => this.addon.synchronize(this.id));
   }
 
-  /** A queue of its own: work of different streams may run at the same time. */
+  /**
+   * A queue of its own: work of different streams may run at the same time. It waits for what was
+   * enqueued before it was created.
+   */
   createStream(): CudaStream {
     this.requireLive("device");
     return new CudaStream(this);

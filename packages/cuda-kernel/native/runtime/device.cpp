@@ -71,17 +71,20 @@ Id Device::allocate(size_t bytes, bool zero) {
   return next_++;
 }
 
+void Device::follow(cudaStream_t later, cudaStream_t earlier) {
+  cudaEvent_t passed;
+  check(cudaEventCreateWithFlags(&passed, cudaEventDisableTiming), "creating an event");
+  cudaError_t error = cudaEventRecord(passed, earlier);
+  if (error == cudaSuccess) error = cudaStreamWaitEvent(later, passed, 0);
+  cudaEventDestroy(passed);
+  check(error, "making a stream wait for another");
+}
+
 // Frees when every stream has passed what it has been given so far.
 void Device::release(void* data) {
   Stream& main = streams_.at(0);
-  for (auto& [id, stream] : streams_) {
-    if (id == 0) continue;
-    cudaEvent_t passed;
-    check(cudaEventCreateWithFlags(&passed, cudaEventDisableTiming), "creating an event");
-    check(cudaEventRecord(passed, stream.handle), "recording an event");
-    check(cudaStreamWaitEvent(main.handle, passed, 0), "waiting for an event");
-    check(cudaEventDestroy(passed), "destroying an event");
-  }
+  for (auto& [id, stream] : streams_)
+    if (id != 0) follow(main.handle, stream.handle);
   check(cudaFreeAsync(data, main.handle), "freeing device memory");
 }
 

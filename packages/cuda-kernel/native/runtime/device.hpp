@@ -135,6 +135,8 @@ class Device {
   Stream& current() { return streams_.at(current_); }
   Stream& scratch();
   void release(void* data);
+  // What `later` is given from now on waits for what `earlier` has been given so far.
+  static void follow(cudaStream_t later, cudaStream_t earlier);
   void* address(const Operand& operand, size_t bytes);
   Buffer& buffer(Id id);
   Weight& weight(Id id);

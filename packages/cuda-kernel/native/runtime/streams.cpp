@@ -48,8 +48,16 @@ Device::~Device() {
 
 Id Device::createStream() {
   activate();
+  if (capturing_) throw RuntimeError("CAPTURING", "creating a stream");
   Stream made;
   check(cudaStreamCreateWithFlags(&made.handle, cudaStreamNonBlocking), "creating a stream");
+  // While there was one stream, nothing waited for the tables it was still building.
+  try {
+    for (auto& [id, stream] : streams_) follow(made.handle, stream.handle);
+  } catch (...) {
+    cudaStreamDestroy(made.handle);
+    throw;
+  }
   streams_[next_] = made;
   return next_++;
 }
