@@ -122,6 +122,9 @@ export class CudaDevice extends Handle implements Device {
    * Records what `enqueue` enqueues, without running it, into a graph to replay. Only
    * products into existing tensors can be captured, of weights that were used
    * with that dtype before.
+   *
+   * @throws ArgumentError `W4A16_INVALID_VALUE` where `enqueue` makes or writes a tensor, loads a
+   * weight, or creates or changes a stream; `read()` and `synchronize()` reject with it.
    */
   capture(enqueue: () => void): CudaGraph {
     this.requireLive("device");

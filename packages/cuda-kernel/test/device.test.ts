@@ -100,7 +100,18 @@ describe.skipIf(!availability.available)(`cuda device${skipped}`, () => {
     const weight = device.loadWeight(int4);
     const x = device.tensor([M, K], "float16", values);
     const expected = await weight.matmul(x).read();
-    expect(() => device.capture(() => weight.matmul(x))).toThrow(/capture/);
+    const refused = [() => weight.matmul(x), () => x.write(others), () => device.createStream()];
+    for (const enqueue of refused) expect(() => device.capture(enqueue)).toThrow(/capture/);
+    const out = device.tensor([M, N], "float16");
+    const waits: Promise<unknown>[] = [];
+    using graph = device.capture(() => {
+      weight.matmul(x, { out });
+      waits.push(x.read(), device.synchronize());
+    });
+    const reason = { code: "W4A16_INVALID_VALUE", subject: "capture" };
+    expect(await Promise.allSettled(waits)).toMatchObject([{ reason }, { reason }]);
+    graph.launch();
+    expect(await out.read()).toEqual(expected);
     expect(await weight.matmul(x).read()).toEqual(expected);
   });
 

@@ -99,6 +99,8 @@ void Device::free(Id id) {
 
 void Device::upload(const Region& region, const void* data) {
   activate();
+  // It would become part of the graph, and each replay would copy from a block used for other data.
+  if (capturing_) throw RuntimeError("CAPTURING", "writing a tensor");
   const Buffer& target = buffer(region.buffer);
   if (region.bytes() == 0) return;
   if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > target.bytes)
@@ -145,6 +147,7 @@ void Device::finishDownload(std::unique_ptr<StagingBlock> block, void* into, siz
 
 std::unique_ptr<StagingBlock> Device::fence() {
   activate();
+  if (capturing_) throw RuntimeError("CAPTURING", "waiting for the device");
   std::unique_ptr<StagingBlock> block = staging_.acquire(0);
   Stream& main = streams_.at(0);
   for (auto& [id, stream] : streams_) {
