@@ -14,6 +14,12 @@ std::shared_ptr<JsEngine> JsEngine::open(Napi::Env env, const Kernel& kernel, si
   return engine;
 }
 
+// Where no handle could be made for an engine, as in a worker that is being terminated, nobody else
+// closes it before its environment ends.
+JsEngine::~JsEngine() {
+  if (env_) close(env_, false);
+}
+
 void JsEngine::startReports(Napi::Env env) {
   // The queue may outlive the engine, so it holds it weakly.
   auto self = std::make_unique<std::weak_ptr<JsEngine>>(weak_from_this());

@@ -20,6 +20,7 @@ class JsEngine : public std::enable_shared_from_this<JsEngine> {
  public:
   static std::shared_ptr<JsEngine> open(Napi::Env env, const Kernel& kernel, size_t threads,
                                         Precision precision);
+  ~JsEngine();
 
   Engine& engine() { return *engine_; }
   bool closed() const { return closed_; }

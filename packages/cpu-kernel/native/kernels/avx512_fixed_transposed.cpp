@@ -2,7 +2,7 @@
 //
 // Scales vary along the reduction, so they go to the activations, once for each group of output
 // columns and block of 64 reduction columns (scaled_digits.inl):
-//     dX[k] = Σ_blocks step · Σ_n v[n]·(code[n,k] - 8) - Σ_n dY[n]·scale[n]·(zero[n] - 8),
+//     dX[k] = Σ_blocks step · (Σ_n v[n]·(code[n,k] - 8) - Σ_n v[n]·(zero[n] - 8)),
 //     v = round(dY·scale / step)
 // so the only error is that of rounding dY·scale. Two digits carry float16 activations, three all
 // others and float16 rows that would lose too much in two.
@@ -36,11 +36,10 @@ static_assert(kMostTiles * kMostChunk <= kSlots && kMostTurnedTiles * kChunk <= 
 // Rows × tiles of a task whose sums are kept.
 constexpr size_t kSums = 4 * kPanelRows;
 // Largest error, relative to the result, that two digits may cause: normally distributed products
-// take 2.6e-5. Estimated from some groups, and relied on where a product has enough terms for
+// take 2.6e-5, and relied on where a product has enough terms for
 // chance to even out.
 constexpr float kFloat16Error = 2.9e-5f;
 constexpr size_t kFloat16Terms = size_t{1} << 20;
-constexpr size_t kSampledGroups = 4;
 
 struct Scratch {
   TurnedCodes codes[kMostTurnedTiles];
@@ -51,19 +50,17 @@ struct Scratch {
 };
 
 // Whether two digits carry a row: compares the noise of rounding to steps s, whose variance is
-// s²/12, with the products themselves.
+// s²/12, with the products themselves, in the groups whose scales make most noise.
 bool fitsTwoDigits(const Job& job, size_t row) {
   const WeightView& w = *job.weight;
   if (job.xType != DType::kFloat16 || w.n * w.k < kFloat16Terms) return false;
-  const size_t samples = w.groups < kSampledGroups ? w.groups : kSampledGroups;
   __m512 noise = _mm512_setzero_ps(), energy = noise;
-  for (size_t i = 0; i < samples; i++) {
+  for (const size_t group : w.spikyGroups) {
     for (size_t from = 0; from < w.nTiles; from += 16) {
       const size_t left = w.nTiles - from, count = left < 16 ? left : 16;
       alignas(64) float largest[16][16] = {};
       for (size_t t = 0; t < count; t++) {
-        const Values p = Values::load(floatsOf(job, from + t, row)) *
-                         scalesOf(w, from + t, w.groups * i / samples);
+        const Values p = Values::load(floatsOf(job, from + t, row)) * scalesOf(w, from + t, group);
         _mm512_store_ps(largest[t], p.largest());
         for (const __m512 v : p.at) energy = _mm512_fmadd_ps(v, v, energy);
       }
@@ -140,9 +137,9 @@ __attribute__((noinline)) void addDirect(const WeightView& w, size_t nTile, size
   SpreadDigits<DIGITS> a[ROWS];
 #pragma GCC unroll 2
   for (int r = 0; r < ROWS; r++) {
-    const Values p = Values::load(x[r]) * scalesOf(w, nTile, g.group);
-    addZeros(p, centredZerosOf(w, nTile, g.group), zeroSums[r], nTile == 0);
-    a[r].fill(p, inverse[r]);
+    const Signed<DIGITS> v(Values::load(x[r]) * scalesOf(w, nTile, g.group), inverse[r]);
+    v.addZeros(centredZerosOf(w, nTile, g.group), step[r], zeroSums[r], nTile == 0);
+    a[r].fill(v);
   }
   prefetchParameters(w, nextBlock(w, nTile), g.group);
   for (size_t t = g.from; t < g.to; t++) {
@@ -220,8 +217,8 @@ __attribute__((noinline)) void addRows(const Job& job, size_t nTile, size_t tile
   findSteps<DIGITS>(slots, s.slots);
   forGroups(w, tile, tiles, [&](const GroupTiles& g) {
     const size_t slot = stepIndex<DIGITS>(w, g) * count;
-    writeRows<DIGITS>(w, nTile, g.group, x, count, s.slots.inverse + slot, s.digits,
-                      s.zeros + g.index * rows + from);
+    writeRows<DIGITS>(w, nTile, g.group, x, count, s.slots.inverse + slot, s.slots.step + slot,
+                      s.digits, s.zeros + g.index * rows + from);
     if (ahead.codes) prefetchParameters(w, nextBlock(w, nTile), g.group);
     for (size_t t = g.from; t < g.to; t++) {
       TurnedCodes& codes = s.codes[turned ? t : 0];

@@ -48,8 +48,9 @@ inline void finish(const __m512i (*acc)[4], const Operands<ROWS>& o, const Block
       const __m512 t = _mm512_fnmadd_ps(zero, _mm512_set1_ps(sum), _mm512_cvtepi32_ps(centred));
       float* to = y + i * kTile + 16 * j;
       const __m512 before = first ? _mm512_setzero_ps() : _mm512_load_ps(to);
-      const __m512 step = _mm512_mul_ps(scale, _mm512_set1_ps(o.scale[i].step));
-      _mm512_store_ps(to, _mm512_fmadd_ps(t, step, before));
+      // In this order: a tiny step by a tiny scale would vanish.
+      const __m512 sums = _mm512_mul_ps(t, _mm512_set1_ps(o.scale[i].step));
+      _mm512_store_ps(to, _mm512_fmadd_ps(sums, scale, before));
     }
   }
 }

@@ -20,6 +20,9 @@ constexpr size_t kQuad = 4;
 constexpr size_t kTileQuads = kTile / kQuad;
 constexpr size_t kQuadBytes = kTile * kQuad / 2;  // half a pair's
 
+// Groups whose scales a row is tried with before two digits are trusted to carry it.
+constexpr size_t kSampledGroups = 4;
+
 // The largest number of rows that one task computes for one tile of output columns.
 constexpr size_t kPanelRows = 192;
 
@@ -33,9 +36,12 @@ struct WeightView {
   float codeBias;        // 0 for u4, 8 for s4: code = nibble - codeBias
   bool mostlyPlain;      // few columns are exceptional
   bool steadyScales;     // no column is exceptional, no scale but 0 is below 2^-40
+  bool centredCodes;     // codes do not lie much further from 8 than from their zeros
   const uint8_t* codes;  // [nTiles][quads][kQuadBytes]
   const float* scales;   // [nTiles][groups][64]
   const float* zeros;    // [nTiles][groups][64]
+  // Those whose scales vary most within tiles, or group 0 where there are fewer.
+  size_t spikyGroups[kSampledGroups];
   // [nTiles], bit n: column n has a scale or zero that the dot-product paths cannot carry (an
   // infinity, a NaN, a huge magnitude), so that kExactRows must compute it.
   const uint64_t* exceptionalColumns;

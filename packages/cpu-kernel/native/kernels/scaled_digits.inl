@@ -3,8 +3,7 @@
 //
 // For one group of output columns, the 64 products p = dY·scale of a block of a row are rounded to
 // integers v = round(p / step), |v| <= 127·256 + 127 (two digits) or 63·256² + 127·256 + 127
-// (three), in base-256 digits. The zeros' part, Σ p·(zero - 8), needs no rounding and is the
-// group's, whatever the block.
+// (three), in base-256 digits. The zeros' part is Σ step·v·(zero - 8) of all blocks.
 
 // 64 values of a row, the lowest digits of a quad first, then the next. Of three, the 16 quads take
 // 16 bytes each, whose last dword has no meaning; of two, 8 bytes (see digitsAt).
@@ -33,7 +32,8 @@ constexpr uint32_t kOffset = uint32_t(topOffset(DIGITS)) << 8 * (DIGITS - 1);
 template <int DIGITS>
 constexpr uint32_t kSignedOffset = DIGITS == 2 ? 0x80 : 0x408080;
 
-// Blocks below this add nothing that float32 can show beside the row's largest.
+// Blocks below this vanish. Where the row's largest value meets a scale, float32 could not show
+// them beside it.
 constexpr float kSmallestBlock = 0x1p-100f;
 
 // Bytes 4·i + j of each 16 become bytes 4·j + i.
@@ -150,14 +150,6 @@ inline void measureRow(const Values& x, const Values& scales, float* largest) {
   _mm512_store_ps(largest, (x * scales).largest());
 }
 
-// Adds the zeros' part of the products to zeroSums, lane by lane.
-inline void addZeros(const Values& products, const Values& zeros, float* zeroSums, bool first) {
-  __m512 sum = first ? _mm512_setzero_ps() : _mm512_load_ps(zeroSums);
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; j++) sum = _mm512_fmadd_ps(products.at[j], zeros.at[j], sum);
-  _mm512_store_ps(zeroSums, sum);
-}
-
 template <int DIGITS>
 inline __m512 stepOf(__m512 largest) {
   return _mm512_mul_ps(largest, _mm512_set1_ps(1 / kLargestInteger<DIGITS>));
@@ -174,33 +166,59 @@ inline void findSteps(size_t count, Slots& s) {
   }
 }
 
-// v + offset in the lower 8·DIGITS bits: adding so large a float leaves no bits behind the point.
-template <int DIGITS>
-inline __m512i roundProduct(__m512 p, __m512 inverse, uint32_t offset) {
+// 64 products as integers of `step`.
+//
+// Adding so large a float leaves no bits behind the point: v + OFFSET is in the lower 8·DIGITS
+// bits.
+template <int DIGITS, uint32_t OFFSET>
+struct RoundedProducts {
   // With three digits the float's own 2^22 is the offset of the highest.
-  const float rounder = 0x1.8p23f + float(offset - (DIGITS == 3 ? 0x400000 : 0));
-  return _mm512_castps_si512(_mm512_fmadd_ps(p, inverse, _mm512_set1_ps(rounder)));
-}
+  static constexpr float kRounder = 0x1.8p23f + float(OFFSET - (DIGITS == 3 ? 0x400000 : 0));
+
+  __m512 at[4];
+
+  inline RoundedProducts(const Values& p, float inverse) {
+    const __m512 factor = _mm512_set1_ps(inverse), rounder = _mm512_set1_ps(kRounder);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) at[j] = _mm512_fmadd_ps(p.at[j], factor, rounder);
+  }
+
+  inline __m512i bits(int j) const { return _mm512_castps_si512(at[j]); }
+
+  // Adds the zeros' part to zeroSums, lane by lane. Of what was rounded, as the digits are, so that
+  // an error counts by code - zero, however far both may be from 8.
+  inline void addZeros(const Values& zeros, float step, float* zeroSums, bool first) const {
+    const __m512 rounder = _mm512_set1_ps(kRounder);
+    __m512 sum = _mm512_mul_ps(_mm512_sub_ps(at[0], rounder), zeros.at[0]);
+#pragma GCC unroll 3
+    for (int j = 1; j < 4; j++) {
+      sum = _mm512_fmadd_ps(_mm512_sub_ps(at[j], rounder), zeros.at[j], sum);
+    }
+    const __m512 before = first ? _mm512_setzero_ps() : _mm512_load_ps(zeroSums);
+    _mm512_store_ps(zeroSums, _mm512_fmadd_ps(sum, _mm512_set1_ps(step), before));
+  }
+};
+
+template <int DIGITS>
+using Unsigned = RoundedProducts<DIGITS, kOffset<DIGITS>>;
+template <int DIGITS>
+using Signed = RoundedProducts<DIGITS, kSignedOffset<DIGITS>>;
 
 // The unsigned digits of a row's block, where digitsAt tells.
 template <int DIGITS>
-inline void writeDigits(const Values& p, float inverse, uint8_t* to) {
-  const __m512 factor = _mm512_set1_ps(inverse);
-  const auto rounded = [&](int j) {
-    return roundProduct<DIGITS>(p.at[j], factor, kOffset<DIGITS>);
-  };
+inline void writeDigits(const Unsigned<DIGITS>& v, uint8_t* to) {
   if (DIGITS == 2) {
 #pragma GCC unroll 2
     for (int j = 0; j < 4; j += 2) {
-      const __m512i high = _mm512_slli_epi32(rounded(j + 1), 16);
-      const __m512i both = _mm512_mask_blend_epi16(0xaaaaaaaa, rounded(j), high);
+      const __m512i high = _mm512_slli_epi32(v.bits(j + 1), 16);
+      const __m512i both = _mm512_mask_blend_epi16(0xaaaaaaaa, v.bits(j), high);
       _mm512_store_si512(to + digitsAt<2>(size_t(j)), turnBytes(both));
     }
     return;
   }
 #pragma GCC unroll 4
   for (int j = 0; j < 4; j++) {
-    _mm512_store_si512(to + digitsAt<3>(size_t(j)), turnBytes(rounded(j)));
+    _mm512_store_si512(to + digitsAt<3>(size_t(j)), turnBytes(v.bits(j)));
   }
 }
 
@@ -208,12 +226,13 @@ inline void writeDigits(const Values& p, float inverse, uint8_t* to) {
 template <int DIGITS>
 __attribute__((noinline)) void writeRows(const WeightView& w, size_t nTile, size_t group,
                                          const float* const* x, size_t count, const float* inverse,
-                                         uint8_t* digits, float (*zeroSums)[16]) {
+                                         const float* step, uint8_t* digits,
+                                         float (*zeroSums)[16]) {
   const Values scales = scalesOf(w, nTile, group), zeros = centredZerosOf(w, nTile, group);
   for (size_t i = 0; i < count; i++) {
-    const Values p = Values::load(x[i]) * scales;
-    addZeros(p, zeros, zeroSums[i], nTile == 0);
-    writeDigits<DIGITS>(p, inverse[i], digits + i * kDigitBytes<DIGITS>);
+    const Unsigned<DIGITS> v(Values::load(x[i]) * scales, inverse[i]);
+    v.addZeros(zeros, step[i], zeroSums[i], nTile == 0);
+    writeDigits<DIGITS>(v, digits + i * kDigitBytes<DIGITS>);
   }
 }
 

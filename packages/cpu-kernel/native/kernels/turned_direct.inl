@@ -14,13 +14,12 @@ struct SpreadDigits {
   __m512i at[4][DIGITS];
   __m512i start;  // -8·Σ v: codes enter unsigned
 
-  inline void fill(const Values& p, float inverse) {
+  inline void fill(const Signed<DIGITS>& rounded) {
     const __m512i offset = _mm512_set1_epi32(int(kSignedOffset<DIGITS>));
-    const __m512 factor = _mm512_set1_ps(inverse);
     __m512i sum;
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
-      const __m512i v = roundProduct<DIGITS>(p.at[j], factor, kSignedOffset<DIGITS>);
+      const __m512i v = rounded.bits(j);
       const __m512i bytes = _mm512_sub_epi8(v, offset);
 #pragma GCC unroll 3
       for (int d = 0; d < DIGITS; d++) {
@@ -30,7 +29,7 @@ struct SpreadDigits {
       sum = j == 0 ? v : _mm512_add_epi32(sum, v);
     }
     // Less the bits that rounded zeros would have.
-    const __m512i zero = roundProduct<DIGITS>(_mm512_setzero_ps(), factor, kSignedOffset<DIGITS>);
+    const __m512i zero = _mm512_castps_si512(_mm512_set1_ps(Signed<DIGITS>::kRounder));
     sum = _mm512_sub_epi32(_mm512_slli_epi32(zero, 2), sum);
     start = _mm512_slli_epi32(sumInEveryLane(sum), 3);
   }

@@ -1,8 +1,10 @@
 #include "layout/packed_weight.h"
 
-#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <vector>
+
+#include "layout/survey.h"
 
 namespace w4a16 {
 namespace {
@@ -98,16 +100,6 @@ uint64_t packParameters(const Int4Source& s, const WeightView& w, size_t tile, c
   return columns;
 }
 
-// Below this, products with activations may vanish that the result would show.
-constexpr float kSmallestScale = 0x1p-40f;
-
-bool hasTinyScales(const float* scales, size_t count) {
-  bool tiny = false;
-  for (size_t i = 0; i < count; i++)
-    tiny |= std::fabs(scales[i]) < kSmallestScale && scales[i] != 0;
-  return tiny;
-}
-
 // Beyond these the dot-product paths could overflow, or lose a sum beside its zero's correction.
 constexpr float kLargestScale = 0x1p20f;
 constexpr float kLargestZero = 4096;
@@ -132,21 +124,24 @@ bool PackedWeight::pack(const Int4Source& source, ThreadPool& pool) {
   uint64_t* exceptional = reinterpret_cast<uint64_t*>(exceptional_.data());
   view_.exceptionalColumns = exceptional;
 
-  std::atomic<bool> tiny{false};
+  std::vector<TileSurvey> surveys(view_.nTiles);
   pool.run(view_.nTiles, [&](size_t tile, size_t) {
     packCodes(source, view_, tile, codes_.data() + tile * view_.quads * kQuadBytes);
     const size_t at = tile * view_.groups * kTile;
     exceptional[tile] =
         packParameters(source, view_, tile, source.scales, kLargestScale, scales + at) |
         packParameters(source, view_, tile, source.zeros, kLargestZero, zeros + at);
-    if (hasTinyScales(scales + at, view_.groups * kTile)) tiny = true;
+    surveys[tile] = surveyTile(view_, tile, scales + at);
   });
   size_t columns = 0;
   for (size_t tile = 0; tile < view_.nTiles; tile++) {
     columns += size_t(__builtin_popcountll(exceptional[tile]));
   }
-  view_.steadyScales = columns == 0 && !tiny;
   view_.mostlyPlain = columns <= 2 + view_.n / kPlainColumns;
+  const TileSurvey whole = sumOf(surveys);
+  view_.steadyScales = columns == 0 && !whole.hasTinyScales;
+  view_.centredCodes = isCentred(whole);
+  findSpikyGroups(view_);
   return true;
 }
 

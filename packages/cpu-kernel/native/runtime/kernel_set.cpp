@@ -35,12 +35,13 @@ const Path& choosePath(const Kernel& kernel, const WeightView& w, bool transpose
                        Precision precision) {
   if (!w.mostlyPlain || w.groupSize < kSmallestDotGroup) return *kernel.floating;
   if (transposed) {
-    // Scales vary along this reduction, so they go to the activations, once for each group.
-    if (w.quadsPerGroup % kTileQuads != 0) return *kernel.floating;
+    // Scales vary along this reduction, so they go to the activations, once for each group. A tile
+    // must not hold a group's padding.
+    if (w.groupSize % kTile != 0 || !w.steadyScales) return *kernel.floating;
     if (precision == Precision::kBFloat16 && kernel.bfloat16Transposed) {
       return *kernel.bfloat16Transposed;
     }
-    return kernel.fixedTransposed && w.steadyScales ? *kernel.fixedTransposed : *kernel.floating;
+    return kernel.fixedTransposed && w.centredCodes ? *kernel.fixedTransposed : *kernel.floating;
   }
   return forwardPath(kernel, x, precision);
 }

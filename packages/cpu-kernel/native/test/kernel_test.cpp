@@ -37,6 +37,27 @@ double draw(Random& random, Data data, size_t i) {
   return x;
 }
 
+// What the weight is like: random codes and zeros; or with each tenth row at its zero throughout,
+// to which a quantizer gives any scale; or codes 0 and 1 about a zero far from 8; or, in the odd
+// groups, one scale in 64 much larger than the others.
+enum class Kind { kRandom, kPruned, kBinary, kSpikyScales };
+
+void shape(Weight& weight, Kind kind) {
+  const size_t n = weight.n;
+  for (size_t i = 0; i < weight.packed.size(); i++) {
+    if (kind == Kind::kBinary) weight.packed[i] &= 0x11;
+    if (kind == Kind::kPruned && i % n % 10 == 3) weight.packed[i] = 0x77;
+  }
+  for (size_t i = 0; i < weight.scales.size(); i++) {
+    if (kind == Kind::kBinary) weight.zeros[i] = 0.5f;
+    if (kind == Kind::kSpikyScales && i / n % 2 == 1 && i % 64 == 9) weight.scales[i] *= 300;
+    if (kind == Kind::kPruned && i % n % 10 == 3) {
+      weight.zeros[i] = 7;
+      weight.scales[i] = 1;
+    }
+  }
+}
+
 struct Case {
   size_t m, n, k, groupSize;
   bool isSigned, transposed, bias;
@@ -45,6 +66,7 @@ struct Case {
   Data data = Data::kNormal;
   float scale = 1;   // of all weights
   size_t faint = 1;  // all groups but each faint-th have scales 1/64 as large
+  Kind kind = Kind::kRandom;
 };
 
 std::string describe(const Kernel& kernel, const Case& c) {
@@ -88,6 +110,7 @@ double error(const std::vector<float>& y, const std::vector<double>& expected) {
 
 void testCase(const Kernel& kernel, ThreadPool& one, ThreadPool& three, const Case& c) {
   Weight weight(c.n, c.k, c.groupSize, c.isSigned, c.n * 31 + c.k);
+  shape(weight, c.kind);
   for (float& s : weight.scales) s *= c.scale;
   for (size_t i = 0; i < weight.scales.size(); i++) {
     if (i / c.n % c.faint != c.faint - 1) weight.scales[i] /= 64;
@@ -175,7 +198,8 @@ int main(int argc, char** argv) {
       {3, 72, 160, 160},   {5, 65, 34, 2},     {7, 200, 126, 6},    {17, 63, 60, 3},
       {33, 129, 416, 32},  {1, 130, 512, 128}, {63, 70, 256, 64},   {65, 64, 192, 96},
       {129, 100, 100, 50}, {197, 66, 144, 48}, {6, 64, 7392, 7392}, {13, 40, 1000, 1},
-      {4, 256, 256, 256},  {2, 129, 544, 136}, {1, 320, 300, 300},  {12, 64, 64, 16}};
+      {4, 256, 256, 256},  {2, 129, 544, 136}, {1, 320, 300, 300},  {12, 64, 64, 16},
+      {2, 64, 240, 60},    {1, 64, 248, 124},  {9, 130, 504, 252},  {33, 64, 126, 63}};
   for (const Kernel& kernel : kernels()) {
     if (argc > 1 && std::string(argv[1]) != kernel.name) continue;
     if (!kernel.supported) {
@@ -208,6 +232,22 @@ int main(int argc, char** argv) {
                         Precision::kActivations, data, 1, faint});
             }
           }
+        }
+        for (const Kind kind : {Kind::kPruned, Kind::kBinary, Kind::kSpikyScales}) {
+          for (const size_t m : {1, 7}) {
+            for (const bool isSigned : {false, true}) {
+              if (kind == Kind::kBinary && isSigned) continue;
+              testCase(kernel, one, three,
+                       {m, 1088, 1024, 128, isSigned, transposed, false, type,
+                        Precision::kActivations, Data::kNormal, 1, 1, kind});
+            }
+          }
+        }
+        // Scales whose products with the steps of fixed point float32 cannot show.
+        if (!transposed) {
+          testCase(kernel, one, three,
+                   {5, 192, 256, 128, false, false, false, type, Precision::kActivations,
+                    Data::kNormal, 0x1p-112f});
         }
         // Scales so small that products of activations and scales leave float32's comfort.
         testCase(kernel, one, three,
