@@ -1,4 +1,6 @@
 /** From the built package, since worker threads run built files. */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import {
   type ArgumentError,
   type HqqProgress,
@@ -98,5 +100,48 @@ describe("quantizeHqqAsync", () => {
       },
     });
     await expect(call).rejects.toThrow("from the caller");
+  });
+
+  /** What a process prints that runs `code` and then ends by itself. */
+  const runCode = (code: string) => {
+    const { stdout, stderr, signal } = spawnSync(
+      process.execPath,
+      ["--input-type=module", "--eval", code],
+      // From here the package's own name leads to its build.
+      { cwd: fileURLToPath(new URL("..", import.meta.url)), encoding: "utf8", timeout: 20_000 },
+    );
+    return { stdout: stdout.trim(), stderr, signal };
+  };
+  const CALL = `
+    const { quantizeHqqAsync } = await import("@w4a16/core");
+    const options = { outFeatures: 96, inFeatures: 64, workers: 3 };
+    await quantizeHqqAsync(new Float32Array(96 * 64), options).then(
+      () => console.log("done"),
+      (error) => console.log(error.code, error.cause?.message),
+    );`;
+
+  test("runs from code on the command line, whose flags no thread can take on", () => {
+    expect(runCode(CALL)).toEqual({ stdout: "done", stderr: "", signal: null });
+  });
+
+  test("a thread that cannot start is reported, and those already started end", () => {
+    const code = `
+      import { syncBuiltinESMExports } from "node:module";
+      import threads from "node:worker_threads";
+      const { Worker } = threads;
+      let started = 0;
+      threads.Worker = class extends Worker {
+        constructor(...args) {
+          if (started++ === 2) throw new Error("no third thread");
+          super(...args);
+        }
+      };
+      syncBuiltinESMExports();
+      ${CALL}`;
+    expect(runCode(code)).toEqual({
+      stdout: "W4A16_WORKER_FAILED no third thread",
+      stderr: "",
+      signal: null,
+    });
   });
 });

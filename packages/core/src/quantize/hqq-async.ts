@@ -46,7 +46,7 @@ export const MAX_WORKERS = 1024;
  * threads a block at a time, so the weight must not change until the result is there.
  *
  * @throws (rejects with) ArgumentError, AbortedError, or DeviceError
- * `W4A16_WORKER_FAILED` if a worker thread dies.
+ * `W4A16_WORKER_FAILED` if a worker thread cannot be started or dies.
  */
 export async function quantizeHqqAsync(
   weight: Float32Array,

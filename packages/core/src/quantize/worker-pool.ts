@@ -4,6 +4,14 @@ import { AbortedError, DeviceError, throwIfAborted } from "../errors.js";
 /** Tasks a worker has at hand: the next one is there when it finishes one. */
 const AHEAD = 2;
 
+/**
+ * A thread takes on the process's flags, and under `--input-type`, which is for code from the
+ * command line, it refuses to run a file. Then it gets no flags: some cannot be passed on by name.
+ */
+const WORKER_OPTIONS = process.execArgv.some((flag) => flag.startsWith("--input-type"))
+  ? { execArgv: [] }
+  : {};
+
 interface Slot<Answer> {
   readonly worker: Worker;
   /** Those waiting for this worker's answers, oldest first. */
@@ -15,13 +23,14 @@ interface Slot<Answer> {
  * every call after that rejects with the same error.
  */
 export class WorkerPool<Task, Answer> implements AsyncDisposable {
-  readonly #slots: Slot<Answer>[];
+  readonly #slots: Slot<Answer>[] = [];
   readonly #failed: Promise<never>;
   #fail: (reason: Error) => void = () => {};
 
   /**
    * @param script the thread's file; it answers each message with one message, in order.
    * @param subject names the work in errors.
+   * @throws DeviceError `W4A16_WORKER_FAILED` if a thread cannot be started.
    */
   constructor(
     script: URL,
@@ -35,7 +44,13 @@ export class WorkerPool<Task, Answer> implements AsyncDisposable {
     });
     // Nobody may be waiting at the moment it fails.
     this.#failed.catch(() => {});
-    this.#slots = Array.from({ length: size }, () => this.#start(script));
+    try {
+      while (this.#slots.length < size) this.#slots.push(this.#start(script));
+    } catch (cause) {
+      // Nobody will hold this pool: threads that were started would keep the process alive.
+      void this[Symbol.asyncDispose]();
+      throw this.#failure(cause);
+    }
     signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
@@ -75,7 +90,7 @@ export class WorkerPool<Task, Answer> implements AsyncDisposable {
   readonly #abort = () => this.#fail(new AbortedError(this.subject, this.signal!));
 
   #start(script: URL): Slot<Answer> {
-    const slot: Slot<Answer> = { worker: new Worker(script), waiting: [] };
+    const slot: Slot<Answer> = { worker: new Worker(script, WORKER_OPTIONS), waiting: [] };
     slot.worker
       .on("message", (answer: Answer) => slot.waiting.shift()?.(answer))
       .on("error", (error) => this.#died(error))
@@ -84,15 +99,17 @@ export class WorkerPool<Task, Answer> implements AsyncDisposable {
   }
 
   #died(cause: unknown): void {
-    this.#fail(
-      new DeviceError({
-        code: "W4A16_WORKER_FAILED",
-        subject: this.subject,
-        expected: "its worker threads to run to the end",
-        received: String(cause),
-        fix: "Try fewer workers, or the synchronous form on the calling thread.",
-        cause,
-      }),
-    );
+    this.#fail(this.#failure(cause));
+  }
+
+  #failure(cause: unknown): DeviceError {
+    return new DeviceError({
+      code: "W4A16_WORKER_FAILED",
+      subject: this.subject,
+      expected: "its worker threads to run to the end",
+      received: String(cause),
+      fix: "Try fewer workers, or the synchronous form on the calling thread.",
+      cause,
+    });
   }
 }
