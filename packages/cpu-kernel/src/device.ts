@@ -34,6 +34,12 @@ import { CpuWeight } from "./weight.js";
 /** Aborted calls whose reasons are kept for reads still to come. */
 const KEPT_ABORTS = 256;
 
+/** Products that a signal aborts: one listener for all, of which Node suspects more than ten. */
+interface Watch {
+  readonly ids: Set<number>;
+  readonly onAbort: () => void;
+}
+
 /**
  * The CPU as a device. Products run in the order they were enqueued, each on all
  * threads, beside the event loop; `…Sync` calls run on the calling thread.
@@ -50,6 +56,7 @@ export class CpuDevice extends Handle implements Device {
   /** @internal */
   readonly engine: NativeEngine;
   readonly #aborts = new Map<number, AbortSignal>();
+  readonly #watched = new WeakMap<AbortSignal, Watch>();
   #nextId = 1;
 
   /** @internal */
@@ -101,7 +108,8 @@ export class CpuDevice extends Handle implements Device {
 
   async synchronize(): Promise<void> {
     this.requireLive("device");
-    await new Promise<void>((resolve) => this.addon.fence(this.engine, resolve));
+    const outcome = await new Promise<number>((resolve) => this.addon.fence(this.engine, resolve));
+    if (outcome === Outcome.closed) this.requireLive("device");
   }
 
   protected release(): void {
@@ -124,14 +132,32 @@ export class CpuDevice extends Handle implements Device {
 
   /** @internal Aborts enqueued product `id` when `signal` fires; lets go of the signal when it has run. */
   abortOn(signal: AbortSignal, id: number): void {
+    const watch = this.#watched.get(signal) ?? this.#watch(signal);
+    watch.ids.add(id);
+    this.addon.fence(this.engine, () => {
+      watch.ids.delete(id);
+      if (watch.ids.size > 0) return;
+      signal.removeEventListener("abort", watch.onAbort);
+      this.#watched.delete(signal);
+    });
+  }
+
+  #watch(signal: AbortSignal): Watch {
+    const ids = new Set<number>();
     const onAbort = () => {
       if (this.disposed) return;
-      this.#aborts.set(id, signal);
-      if (this.#aborts.size > KEPT_ABORTS) this.#aborts.delete(this.#aborts.keys().next().value!);
-      this.addon.abort(this.engine, id);
+      for (const id of ids) this.#abort(id, signal);
     };
+    const watch = { ids, onAbort };
+    this.#watched.set(signal, watch);
     signal.addEventListener("abort", onAbort, { once: true });
-    this.addon.fence(this.engine, () => signal.removeEventListener("abort", onAbort));
+    return watch;
+  }
+
+  #abort(id: number, signal: AbortSignal): void {
+    this.#aborts.set(id, signal);
+    if (this.#aborts.size > KEPT_ABORTS) this.#aborts.delete(this.#aborts.keys().next().value!);
+    this.addon.abort(this.engine, id);
   }
 
   /** @internal Throws what an operation's outcome stands for. */

@@ -67,7 +67,7 @@ export interface NativeAddon {
     into: ArrayBufferView,
     callback: ((outcome: number, abortedId: number) => void) | undefined,
   ): Report | undefined;
-  fence(engine: NativeEngine, callback: () => void): void;
+  fence(engine: NativeEngine, callback: (...report: Report) => void): void;
   /**
    * Measures, in stream order, into [bytes a second, operations a second].
    *

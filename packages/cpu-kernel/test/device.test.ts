@@ -169,6 +169,22 @@ describe.runIf(available)("results", () => {
     expect(removed).toHaveBeenCalled();
   });
 
+  it("many products may share a signal: it has one listener, and aborts them all", async () => {
+    using device = openCpu({ threads: 1 });
+    const square = device.loadWeight(
+      randomInt4Weight(seededRandom(3), { outFeatures: 1024, inFeatures: 1024, groupSize: 64 }),
+    );
+    const x = device.tensor([512, 1024], "float32");
+    const controller = new AbortController();
+    const added = vi.spyOn(controller.signal, "addEventListener");
+    const { signal } = controller;
+    const reads = Array.from({ length: 20 }, () => square.matmul(x, { signal }).read());
+    controller.abort();
+    const results = await Promise.allSettled(reads);
+    expect(added).toHaveBeenCalledTimes(1);
+    expect(results.filter((result) => result.status === "rejected").length).toBeGreaterThan(10);
+  });
+
   it("what was made of an aborted result is aborted too; writing repairs it", async () => {
     using device = openCpu({ threads: 1 });
     const square = device.loadWeight(
@@ -196,6 +212,29 @@ describe.runIf(available)("handles", () => {
     for (const result of results) {
       if (result.status === "rejected") expect(result.reason.code).toBe("W4A16_DISPOSED");
     }
+  });
+
+  it("a device that goes has not synchronized", async () => {
+    const device = openCpu();
+    const weight = device.loadWeight(int4);
+    const x = device.tensor([M, K], "float32", values.subarray(0, M * K));
+    for (let i = 0; i < 200; i++) weight.matmul(x);
+    const synchronized = device.synchronize();
+    device.dispose();
+    await expect(synchronized).rejects.toMatchObject({ code: "W4A16_DISPOSED" });
+  });
+
+  it("groups that fill their quads but no tile stay within their rows", async () => {
+    using device = openCpu();
+    const [m, n, k] = [3, 64, 240];
+    const weight = device.loadWeight(
+      randomInt4Weight(seededRandom(5), { outFeatures: n, inFeatures: k, groupSize: 60 }),
+    );
+    const out = device.tensor([m + 2, k], "float32", new Float32Array((m + 2) * k).fill(7));
+    const x = device.tensor([m, n], "float32", values.subarray(0, m * n));
+    weight.matmulTransposedSync(x, { out: out.view({ rows: [0, m] }) });
+    const after = await out.view({ rows: [m, m + 2] }).read();
+    expect(after).toEqual(new Float32Array(2 * k).fill(7));
   });
 
   it("the addon refuses handles of the wrong type", () => {

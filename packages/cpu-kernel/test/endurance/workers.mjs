@@ -45,12 +45,14 @@ async function main(count) {
 async function rounds(count) {
   for (let i = 0; i < count; i++) {
     const worker = new Worker(new URL(import.meta.url));
+    // Some end while they open their device.
     await new Promise((resolve, reject) => {
-      worker.once("message", resolve);
+      worker.once(i % 5 === 0 ? "online" : "message", resolve);
       worker.once("error", reject);
     });
     // From at once to a few calls later, so as to hit every state.
-    if (i % 4 > 0) await new Promise((resolve) => setTimeout(resolve, i % 4));
+    const delay = i % 5 === 0 ? i % 100 : i % 4;
+    if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
     await worker.terminate();
   }
 }
