@@ -28,6 +28,8 @@ const SHAPES: readonly Shape[] = [
   [65, 200, 1056, 32],
   [129, 40, 1088, 64],
   [257, 24, 2080, 32],
+  [7, 72, 240, 60],
+  [1, 40, 496, 124],
   ...GROUP_SIZES.map((groupSize) => [9, 40, 768, groupSize] as const),
 ];
 
