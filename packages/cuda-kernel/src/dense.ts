@@ -14,6 +14,7 @@ import {
 } from "@w4a16/core";
 import type { CudaDevice } from "./device.js";
 import { native } from "./failures.js";
+import { requireDenseSize, requireDenseWeightSize } from "./limits.js";
 import { CALL } from "./native.js";
 import { CudaTensor } from "./tensor.js";
 
@@ -54,12 +55,16 @@ export class CudaDenseWeight extends Handle {
   static #make(device: CudaDevice, n: number, k: number, dtype: DType, values?: Float32Array) {
     requireInteger("n", n, 1);
     requireInteger("k", k, 1);
+    requireDenseWeightSize(n, k);
     requireDType("dtype", dtype);
     native("dense products", () => device.addon.requireDense(device.id));
     return new CudaDenseWeight(device, dtype, n, k, device.tensor([n, k], dtype, values));
   }
 
-  /** x [M, K] · Wᵀ. `x` is of the weight's dtype; `out` of that or float32; there is no bias. */
+  /**
+   * x [M, K] · Wᵀ. `x` is of the weight's dtype; `out` of that or float32; there is no bias. Sizes
+   * and row strides are below 2³¹.
+   */
   matmul(x: DeviceTensor, options?: MatmulOptions): CudaTensor {
     return this.#multiply("matmul", x, options);
   }
@@ -79,6 +84,7 @@ export class CudaDenseWeight extends Handle {
     const operands = requireOperands(direction, this, CudaTensor, input, options);
     const { x, m, outShape, outDtype } = operands;
     requireDenseDTypes(this.dtype, x.dtype, outDtype, operands.bias !== undefined);
+    requireDenseSize(direction === "matmul" ? "x" : "dy", x, operands.out);
     const out = operands.out ?? CudaTensor.allocate(this.device, outShape, outDtype, false);
     const { addon, id, call } = this.device;
     call[CALL.weight] = this.values.storage.memory;

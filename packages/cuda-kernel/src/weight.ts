@@ -19,6 +19,7 @@ import {
 } from "@w4a16/core";
 import type { CudaDevice } from "./device.js";
 import { native } from "./failures.js";
+import { requireDenseSize, requireFusedSize, requireWeightSize } from "./limits.js";
 import { CALL, DATA_TYPE, type KernelChoice } from "./native.js";
 import { CudaTensor } from "./tensor.js";
 
@@ -33,7 +34,10 @@ export interface CudaMatmulOptions extends MatmulOptions {
 
 const MORE_OPTIONS = ["strategy"];
 
-/** A weight in GPU memory: one packed copy for both products, and parameters for each dtype in use. */
+/**
+ * A weight in GPU memory: one packed copy for both products, and parameters for each dtype in use.
+ * Rows of 16-bit activations may be up to 2²⁶ − 512 elements apart.
+ */
 export class CudaWeight extends Handle implements DeviceWeight {
   readonly outFeatures: number;
   readonly inFeatures: number;
@@ -57,12 +61,15 @@ export class CudaWeight extends Handle implements DeviceWeight {
   /**
    * Uploads and repacks. Scales and zeros are kept in `options.dtype`, by default
    * float32; a product with 16-bit activations rounds the scales to their dtype.
+   *
+   * @throws ArgumentError `W4A16_INVALID_SHAPE` where N or K is more than 2²⁶ − 512.
    */
   static load(device: CudaDevice, weight: Int4Weight, options: LoadWeightOptions): CudaWeight {
     const checked = requireInt4Weight(weight);
     requireOptions("options", options, ["dtype"]);
     const dtype = options.dtype === undefined ? "float32" : requireDType("dtype", options.dtype);
     const { outFeatures: n, inFeatures: k, groupSize, signed, packed, scales, zeros } = checked;
+    requireWeightSize(n, k);
     const { addon } = device;
     const type = DATA_TYPE[dtype];
     const id = native("loadWeight", () =>
@@ -124,6 +131,9 @@ export class CudaWeight extends Handle implements DeviceWeight {
     const operands = requireOperands(direction, this, CudaTensor, input, options, MORE_OPTIONS);
     const { x, bias, m, outShape, outDtype } = operands;
     const dense = requireStrategy(options?.strategy, x.dtype, outDtype, bias !== undefined);
+    const name = direction === "matmul" ? "x" : "dy";
+    if (dense) requireDenseSize(name, x, operands.out);
+    else requireFusedSize(name, x);
     const out = operands.out ?? CudaTensor.allocate(this.device, outShape, outDtype, false);
     const { addon, id, call } = this.device;
     call[CALL.weight] = this.id;

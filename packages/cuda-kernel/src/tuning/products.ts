@@ -8,6 +8,7 @@ import {
   requireInteger,
   requireOptions,
 } from "@w4a16/core";
+import { requireWeightSize } from "../limits.js";
 import type { NativeProduct } from "../native.js";
 
 /** A product to tune: M rows of activations and a weight [N, K] with groups of G. */
@@ -60,6 +61,7 @@ function requireShape(subject: string, shape: unknown): Product[] {
       fix: "Take them from the weight: inFeatures and groupSize.",
     });
   }
+  requireWeightSize(n, k, [`${subject}.n`, `${subject}.k`]);
   const wanted =
     direction === undefined ? DIRECTIONS : [requireDirection(`${subject}.direction`, direction)];
   return wanted.map((direction) => ({ m, n, k, groupSize, direction }));
