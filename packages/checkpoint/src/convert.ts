@@ -3,21 +3,19 @@ import { stat } from "node:fs/promises";
 import { requireBoolean, requireName, requireOptions } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
 import { CheckpointError } from "./errors.js";
-import { loadInOrder } from "./linear/order.js";
 import type { LinearLayer } from "./linear/types.js";
 import { writeOnnxFolder } from "./onnx/folder.js";
 import type { TensorStore } from "./store.js";
-import { requireSplit } from "./write/fit.js";
 import {
   copyItem,
-  encodeWeight,
   FILE_FORMATS,
   type FileFormat,
   fingerprint,
+  layerItem,
   layoutOf,
   requireOutput,
+  shapeIn,
   totalBytes,
-  type WeightShape,
 } from "./write/output.js";
 import { type WriteItem, writeResumable } from "./write/resumable.js";
 import { requireRun } from "./write/run.js";
@@ -95,20 +93,12 @@ export async function convertCheckpoint(
   }
   await requireOutput(store, output);
   const format = FILE_FORMATS[to];
-  const { groupSize } = format.requirements;
-  const shapes = new Map(layers.map((layer) => [layer.name, shapeOf(layer, groupSize)]));
+  const shapes = new Map(layers.map((layer) => [layer.name, shapeIn(format, layer)]));
   const names = new Map(layers.map((layer) => [layer.name, layer]));
   const others = otherTensors(store, layers, checkpoint.layers);
   const held = others.filter(({ dtype }) => format.holds(dtype));
   const items: WriteItem<null>[] = [
-    ...layers.map((layer) => ({
-      name: layer.name,
-      tensors: format.specs(layer.name, shapes.get(layer.name)!),
-      produce: async () => {
-        const weight = await loadInOrder(layer);
-        return { bytes: encodeWeight(to, layer.name, weight, requantize), note: null };
-      },
-    })),
+    ...layers.map((layer) => layerItem(format, layer, shapes.get(layer.name)!, requantize)),
     ...held.map((tensor) => copyItem(store, tensor)),
   ];
   const total = totalBytes(store);
@@ -166,11 +156,4 @@ function otherTensors(
   );
   for (const { tensors } of chosen) for (const name of tensors) owned.add(name);
   return [...store.tensors.values()].filter(({ name }) => !owned.has(name));
-}
-
-function shapeOf(layer: LinearLayer, wanted: number | undefined): WeightShape {
-  const { name, outFeatures, inFeatures, signed = false } = layer;
-  const groupSize = wanted ?? layer.groupSize!;
-  requireSplit(name, layer.groupSize!, groupSize, "the output");
-  return { outFeatures, inFeatures, groupSize, signed };
 }

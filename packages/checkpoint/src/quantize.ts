@@ -19,8 +19,10 @@ import {
   copyItem,
   FILE_FORMATS,
   fingerprint,
+  layerItem,
   layoutOf,
   requireOutput,
+  shapeIn,
   totalBytes,
   type WeightShape,
 } from "./write/output.js";
@@ -67,6 +69,8 @@ export interface QuantizeReport {
   readonly inputBytes: number;
   readonly outputBytes: number;
   readonly layers: readonly LayerReport[];
+  /** Layers that the input had quantized: in the output with the codes and groups they had. */
+  readonly carried: readonly string[];
   /** Tensors copied as they were. */
   readonly copied: number;
   readonly skipped: ReadonlyArray<{ readonly name: string; readonly reason: string }>;
@@ -75,11 +79,15 @@ export interface QuantizeReport {
   readonly seconds: number;
 }
 
+const ACT_ORDER = "Quantize the float model instead: our format does not keep such an order.";
+
 const OPTIONS = ["groupSize", "method", "include", "exclude", "workers", "onProgress", "signal"];
 
 /**
  * Quantizes the linear layers of `input` into `output`, in our own format, one
- * layer at a time; all other tensors are copied.
+ * layer at a time. Layers that are quantized already, in whatever format, keep
+ * their codes and groups, so that a model can be quantized in steps; all other
+ * tensors are copied.
  *
  * @throws CheckpointError, or an ArgumentError on a wrong option or a weight that is not finite.
  */
@@ -101,17 +109,21 @@ export async function quantizeCheckpoint(
   if (chosen.length === 0) throw nothingToDo(input, skipped);
 
   const format = FILE_FORMATS.w4a16;
-  const shapes = new Map<string, WeightShape>(
-    chosen.map(({ name, outFeatures, inFeatures }) => [
-      name,
-      { outFeatures, inFeatures, groupSize, signed: false },
-    ]),
-  );
-  const taken = new Set(chosen.flatMap(({ tensors }) => tensors));
+  const carried = [...layers.values()].filter((layer) => layer.format !== "float");
+  const shapes = new Map<string, WeightShape>([
+    ...carried.map((layer) => [layer.name, shapeIn(format, layer)] as const),
+    ...chosen.map(
+      ({ name, outFeatures, inFeatures }) =>
+        [name, { outFeatures, inFeatures, groupSize, signed: false }] as const,
+    ),
+  ]);
+  const taken = new Set([...carried, ...chosen].flatMap(({ tensors }) => tensors));
   const copied = [...store.tensors.values()].filter(({ name }) => !taken.has(name));
   const held = copied.filter(({ dtype }) => format.holds(dtype));
   const dropped = copied.filter(({ dtype }) => !format.holds(dtype));
   const items: WriteItem<WeightError | null>[] = [
+    // First, because one that cannot be carried over must not show after hours of work.
+    ...carried.map((layer) => layerItem(format, layer, shapes.get(layer.name)!, false, ACT_ORDER)),
     ...chosen.map((layer) => quantizeItem(layer, shapes.get(layer.name)!)),
     ...held.map((tensor) => copyItem(store, tensor)),
   ];
@@ -134,7 +146,7 @@ export async function quantizeCheckpoint(
   const report = (name: string, part: number) =>
     options.onProgress?.({ done: done + part, total, name });
   const reports: LayerReport[] = [];
-  const byName = new Map(chosen.map((layer) => [layer.name, layer]));
+  const byName = new Map([...carried, ...chosen].map((layer) => [layer.name, layer]));
   const resumed = await writeResumable(output, {
     layout: layoutOf(format, items, shapes),
     items,
@@ -158,6 +170,7 @@ export async function quantizeCheckpoint(
     inputBytes: total,
     outputBytes: (await stat(output)).size,
     layers: reports,
+    carried: carried.map(({ name }) => name),
     copied: held.length,
     skipped: [
       ...skipped,

@@ -2,6 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import { encodeFloat16 } from "@w4a16/core";
+import { toGgufQ4_0 } from "@w4a16/packing";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -17,6 +19,7 @@ import { w4a16Bytes, w4a16Metadata, w4a16Specs } from "../src/linear/w4a16.js";
 import {
   floatTensor,
   ggufBytes,
+  gptqTensors,
   halfWeight,
   safetensorsBytes,
   temporaryFolder,
@@ -170,6 +173,82 @@ test("shards of a model quantize to the file that the whole model does", async (
   await quantizeCheckpoint(whole, outputs[1]);
   expect(readFileSync(outputs[0])).toEqual(readFileSync(outputs[1]));
   expect((await verifyCheckpoint(outputs[0], { against: sharded })).ok).toBe(true);
+});
+
+describe("quantizing what is quantized in part", () => {
+  const values = (seed: number) => randomNormal(seededRandom(seed), 16 * 64);
+  const head = floatTensor("head.weight", [16, 64], values(3));
+  const shape = { outFeatures: 16, inFeatures: 64, groupSize: 32 };
+  const gptq = (name: string, gIdx?: Int32Array) => {
+    const path = join(folder, name);
+    mkdirSync(path);
+    const layer = gptqTensors("a", halfWeight(2, shape, "whole"), 2, gIdx);
+    write(path, "model.safetensors", safetensorsBytes([...layer, head]));
+    const config = { quant_method: "gptq", bits: 4, group_size: 32, checkpoint_format: "gptq_v2" };
+    write(path, "config.json", JSON.stringify({ quantization_config: config }));
+    return path;
+  };
+  const parts: Record<string, () => string | Promise<string>> = {
+    "our own": async () => {
+      const float = floatTensor("a.weight", [16, 64], values(1));
+      const source = write(folder, "steps.safetensors", safetensorsBytes([float, head]));
+      const step = join(folder, "step.safetensors");
+      await quantizeCheckpoint(source, step, { include: ["a"], groupSize: 16, method: "minmax" });
+      return step;
+    },
+    "our own, with signed codes": () => {
+      const layer = tensorsOf(
+        w4a16Specs("a", shape),
+        w4a16Bytes({ ...halfWeight(1, shape), signed: true }),
+      );
+      const metadata = w4a16Metadata(new Map([["a", { signed: true, groupSize: 32 }]]));
+      return write(folder, "signed-step", safetensorsBytes([...layer, head], metadata));
+    },
+    GPTQ: () => gptq("gptq-step"),
+    GGUF: () => {
+      const weight = halfWeight(4, shape, "eight");
+      const d = encodeFloat16(weight.scales);
+      const blocks = toGgufQ4_0({ packed: weight.packed, d }, { outFeatures: 16, inFeatures: 64 });
+      return write(
+        folder,
+        "step.gguf",
+        ggufBytes([tensor("a.weight", "Q4_0", [16, 64], blocks), head]),
+      );
+    },
+  };
+
+  test.each(Object.keys(parts))("%s: no layer is lost, and none changes", async (name) => {
+    const step = await parts[name]!();
+    const out = join(folder, `all of ${name}`);
+    const report = await quantizeCheckpoint(step, out, { include: ["*"] });
+    expect(report).toMatchObject({ carried: ["a"], copied: 0, skipped: [] });
+    expect(report.layers.map((layer) => layer.name)).toEqual(["head"]);
+    await using before = await openCheckpoint(step);
+    await using after = await openCheckpoint(out);
+    expect([...after.layers.values()].map((layer) => `${layer.name} ${layer.format}`)).toEqual([
+      "a w4a16",
+      "head w4a16",
+    ]);
+    expect(await loadLinear(after, "a")).toEqual(await loadLinear(before, "a"));
+    const check = await verifyCheckpoint(out, { against: step });
+    expect(check.ok).toBe(true);
+    expect(check.layers[0]).toEqual({ name: "a", relative: 0, largest: 0 });
+  });
+
+  test("a layer in act-order is refused by name, before anything is quantized", async () => {
+    const step = gptq(
+      "act-order-step",
+      Int32Array.from({ length: 64 }, (_, k) => k % 2),
+    );
+    const quantized: string[] = [];
+    await expect(
+      quantizeCheckpoint(step, join(folder, "act-order-out"), {
+        include: ["*"],
+        onProgress: ({ name }) => quantized.push(name),
+      }),
+    ).rejects.toThrow(/layer a: .*Quantize the float model.*W4A16_ACT_ORDER/);
+    expect(quantized).toEqual([]);
+  });
 });
 
 test.skipIf(process.platform === "win32")(

@@ -51,7 +51,7 @@ export const quantize = defineCommand({
 });
 
 function printReport(report: QuantizeReport): void {
-  const { layers, inputBytes, outputBytes, copied, skipped, resumed, seconds } = report;
+  const { layers, carried, inputBytes, outputBytes, copied, skipped, resumed, seconds } = report;
   const errors = layers.map(({ relative }) => relative);
   const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
   const worst = [...layers].sort((a, b) => b.relative - a.relative).slice(0, WORST);
@@ -69,6 +69,8 @@ function printReport(report: QuantizeReport): void {
   );
   for (const { name, reason } of skipped)
     console.log(`left in float: ${printable(name)}: ${reason}`);
+  if (carried.length > 0)
+    console.log(`quantized already, and carried over: ${plural(carried.length, "layer")}`);
   if (resumed > 0)
     console.log(`continued an interrupted run: ${plural(resumed, "finished item")} kept`);
   console.log(

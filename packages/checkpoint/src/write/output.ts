@@ -7,11 +7,13 @@ import { layoutGguf } from "../gguf/encode.js";
 import { ggufTypeNumber } from "../gguf/types.js";
 import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
 import { hqqBytes, hqqSpecs } from "../linear/hqq.js";
+import { loadInOrder } from "../linear/order.js";
+import type { LinearLayer } from "../linear/types.js";
 import { w4a16Bytes, w4a16Metadata, w4a16Specs } from "../linear/w4a16.js";
 import { type FileLayout, layoutSafetensors, type TensorSpec } from "../safetensors/encode.js";
 import { DTYPE_BITS } from "../safetensors/header.js";
 import type { TensorInfo, TensorStore } from "../store.js";
-import { fitWeight, type Requirements } from "./fit.js";
+import { fitWeight, type Requirements, requireSplit } from "./fit.js";
 import type { WriteItem } from "./resumable.js";
 
 /** Formats of whole checkpoints in one file. */
@@ -76,15 +78,34 @@ export const FILE_FORMATS: Readonly<Record<FileFormat, OutputFormat>> = {
   q4_1: gguf("Q4_1"),
 };
 
-/** A weight as a format wants it. */
-export function encodeWeight(
-  format: FileFormat,
-  name: string,
-  weight: Int4Weight,
+/** The shape that a quantized layer has in a format. */
+export function shapeIn({ requirements }: OutputFormat, layer: LinearLayer): WeightShape {
+  const { name, outFeatures, inFeatures, signed = false } = layer;
+  const groupSize = requirements.groupSize ?? layer.groupSize!;
+  requireSplit(name, layer.groupSize!, groupSize, "the output");
+  return { outFeatures, inFeatures, groupSize, signed };
+}
+
+/**
+ * A quantized layer that goes to the output in the format there.
+ *
+ * @param actOrderFix what helps where its in-features are in an order of their own.
+ */
+export function layerItem(
+  { specs, bytes, requirements }: OutputFormat,
+  layer: LinearLayer,
+  shape: WeightShape,
   requantize: boolean,
-): Uint8Array[] {
-  const { requirements, bytes } = FILE_FORMATS[format];
-  return bytes(fitWeight(name, weight, requirements, requantize));
+  actOrderFix?: string,
+): WriteItem<null> {
+  return {
+    name: layer.name,
+    tensors: specs(layer.name, shape),
+    produce: async () => {
+      const weight = await loadInOrder(layer, actOrderFix);
+      return { bytes: bytes(fitWeight(layer.name, weight, requirements, requantize)), note: null };
+    },
+  };
 }
 
 /** The layout of a file of what `items` make. */
