@@ -45,9 +45,12 @@ export interface VerifyReport {
   readonly ok: boolean;
 }
 
+const MISSING = "missing: the original has it";
+
 /**
  * Dequantizes every quantized layer of `file` and compares it with the original's,
- * float or quantized; all other tensors must be the same bytes.
+ * float or quantized; none that the original has quantized may be missing, and all other
+ * tensors must be the same bytes.
  *
  * @throws CheckpointError if either cannot be read, AbortedError, or an ArgumentError on a
  * wrong option; differences are in the report.
@@ -71,6 +74,10 @@ export async function verifyCheckpoint(
     throwIfAborted("verify", signal);
     layers.push(await checkLayer(layer, original, maxError));
     onProgress?.({ done: layers.length, total: quantized.length, name: layer.name });
+  }
+  for (const { name, format } of original.layers.values()) {
+    if (format === "float" || checked.layers.has(name)) continue;
+    layers.push({ name, problem: MISSING });
   }
   const { identical, problems } = await checkOthers(checked, original, signal);
   const ok = problems.length === 0 && layers.every(({ problem }) => problem === undefined);
@@ -152,7 +159,7 @@ async function checkOthers(
   for (const name of original.store.tensors.keys()) {
     if (checked.store.tensors.has(name) || sources.has(name)) continue;
     if (!made.has(name.replace(/\.weight$/, "")) && !made.has(name)) {
-      problems.push({ name, problem: "missing: the original has it" });
+      problems.push({ name, problem: MISSING });
     }
   }
   return { identical, problems };

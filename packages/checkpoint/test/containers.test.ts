@@ -217,6 +217,19 @@ describe("quantizing what is quantized in part", () => {
     },
   };
 
+  test("a quantized layer that was left out is missing, says verify", async () => {
+    const all = join(folder, "all");
+    const part = join(folder, "part");
+    await quantizeCheckpoint(await parts["our own"]!(), all, { include: ["*"] });
+    await convertCheckpoint(all, part, { to: "hqq", include: ["a"] });
+    const check = await verifyCheckpoint(part, { against: all });
+    expect(check.ok).toBe(false);
+    expect(check.layers).toEqual([
+      { name: "a", relative: 0, largest: 0 },
+      { name: "head", problem: "missing: the original has it" },
+    ]);
+  });
+
   test.each(Object.keys(parts))("%s: no layer is lost, and none changes", async (name) => {
     const step = await parts[name]!();
     const out = join(folder, `all of ${name}`);
