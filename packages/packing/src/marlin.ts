@@ -86,6 +86,7 @@ function permuteColumns(
 
 /** Calls `visit` with each word's index and its first byte's index in row interleave. */
 function forEachWord(n: number, k: number, visit: (word: number, byte: number) => void): void {
+  if (n === 0) return; // K may be 2^52, with nothing to do
   for (let at = 0, row = 0; row < k / 2; row += 8) {
     for (let n0 = 0; n0 < n; n0 += 64) {
       for (let lane = 0; lane < 32; lane++) {

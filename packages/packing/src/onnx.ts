@@ -57,6 +57,7 @@ export function toOnnxZeroPoints(zeros: Float32Array, shape: ZerosShape): Uint8A
   requireWholeZeros(zeros, "an ONNX integer zero point");
   const bytesPerRow = Math.ceil(groups / 2);
   const bytes = new Uint8Array(n * bytesPerRow);
+  if (zeros.length === 0) return bytes; // groups may be 2^52, with nothing to do
   for (let i = 0, group = 0; group < groups; group++) {
     for (let row = 0; row < n; row++) {
       bytes[row * bytesPerRow + (group >> 1)]! |= zeros[i++]! << (4 * (group & 1));
@@ -72,6 +73,7 @@ export function fromOnnxZeroPoints(bytes: Uint8Array, shape: ZerosShape): Float3
   requireInstance("bytes", bytes, [Uint8Array]);
   requireLength("bytes", bytes, n * bytesPerRow, "[outFeatures, ⌈groups/2⌉]");
   const zeros = new Float32Array(groups * n);
+  if (zeros.length === 0) return zeros; // as in toOnnxZeroPoints
   for (let i = 0, group = 0; group < groups; group++) {
     for (let row = 0; row < n; row++) {
       zeros[i++] = (bytes[row * bytesPerRow + (group >> 1)]! >> (4 * (group & 1))) & 15;

@@ -12,6 +12,7 @@ const TILE_COLS = 128;
 export function transposeBytes(from: Uint8Array, rows: number, cols: number): Uint8Array {
   requireMatrix(from, Uint8Array, rows, cols);
   const into = new Uint8Array(rows * cols);
+  if (into.length === 0) return into; // the other size may be 2^52, with nothing to do
   for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
     const r1 = Math.min(rows, r0 + TILE_ROWS);
     for (let c0 = 0; c0 < cols; c0 += TILE_COLS) {
@@ -29,6 +30,7 @@ export function transposeBytes(from: Uint8Array, rows: number, cols: number): Ui
 export function transposeWords(from: Uint32Array, rows: number, cols: number): Uint32Array {
   requireMatrix(from, Uint32Array, rows, cols);
   const into = new Uint32Array(rows * cols);
+  if (into.length === 0) return into; // the other size may be 2^52, with nothing to do
   for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
     const r1 = Math.min(rows, r0 + TILE_ROWS);
     for (let c0 = 0; c0 < cols; c0 += TILE_COLS) {

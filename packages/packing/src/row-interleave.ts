@@ -133,6 +133,7 @@ function packTiles(
   row0: number,
   row1: number,
 ): void {
+  if (codes.length === 0) return; // N may be 2^52, with nothing to do
   const bias = codes instanceof Int8Array ? 8 : 0;
   let seen = 0;
   for (let n0 = row0; n0 < row1; n0 += TILE_N) {
@@ -164,6 +165,7 @@ export function unpackLinear(packed: Uint8Array, shape: LinearShape & Signedness
   requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
   const signed = requireBoolean("signed", shape.signed ?? false);
   const { codes, shift } = allocateCodes(n * k, signed);
+  if (codes.length === 0) return codes; // N may be 2^52, with nothing to do
   for (let n0 = 0; n0 < n; n0 += TILE_N) {
     const n1 = Math.min(n, n0 + TILE_N);
     for (let k0 = 0; k0 < k; k0 += TILE_K) {

@@ -92,6 +92,7 @@ function forEachWord(
   tiles: number,
   visit: (word: number, byte: number) => void,
 ): void {
+  if (n === 0) return; // K may be 2^52, with nothing to do
   const blocks = k / (16 * tiles);
   const half = tiles / 2;
   for (let block = 0; block < blocks; block++) {

@@ -13,6 +13,7 @@ import {
   fromMarlin,
   fromMlx,
   fromOnnx,
+  fromOnnxZeroPoints,
   fromTinygemm,
   type LinearShape,
   packLinear,
@@ -25,7 +26,11 @@ import {
   toMarlin,
   toMlx,
   toOnnx,
+  toOnnxZeroPoints,
   toTinygemm,
+  transposeBytes,
+  transposeFloats,
+  unpackLinear,
 } from "../src/index.js";
 
 /** Element of the stored array, and the nibble in it. */
@@ -200,6 +205,33 @@ test("MLX and ONNX weights are the same bytes", () => {
     toOnnx(packed, { ...shape, blockSize: 32 }),
   );
 });
+
+/** Of these, each took time in proportion to the size that is not 0. */
+test("a weight with a size of 0 takes no time, however large the other size", () => {
+  const many = 2 ** 34;
+  const none = new Uint8Array(0);
+  const noWords = new Int32Array(0);
+  const noFloats = new Float32Array(0);
+  const wide = { outFeatures: 0, inFeatures: many };
+  const tall = { outFeatures: many, inFeatures: 0 };
+  const zeros = { groups: many, outFeatures: 0 };
+  const results: ArrayLike<number>[] = [
+    transposeBytes(none, many, 0),
+    transposeFloats(noFloats, many, 0),
+    packLinear(none, tall),
+    unpackLinear(none, tall),
+    toHqq4bit(none, wide),
+    toMarlin(none, wide),
+    fromMarlin(noWords, wide),
+    toTinygemm(none, { ...wide, innerKTiles: 2 }),
+    fromTinygemm(noWords, { ...wide, innerKTiles: 2 }),
+    toOnnx(none, { ...wide, blockSize: 32 }),
+    fromOnnx(none, { ...tall, blockSize: 32 }),
+    toOnnxZeroPoints(noFloats, zeros),
+    fromOnnxZeroPoints(none, zeros),
+  ];
+  for (const { length } of results) expect(length).toBe(0);
+}, 2000);
 
 /** Words worked out on paper: in-features (or out-features) 0 … 7 with codes 0 … 7. */
 describe("by hand", () => {
