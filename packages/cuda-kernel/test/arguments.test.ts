@@ -11,6 +11,7 @@ import { FAKE_INFO } from "./helpers/fake-device.mjs";
 const calls: string[] = [];
 const { addon } = fakeAddon({
   loadWeight: () => 1,
+  freeWeight: () => {},
   createStream: () => 1,
   useStream: () => {},
   beginCapture: () => void calls.push("beginCapture"),
