@@ -75,9 +75,9 @@ export async function verifyCheckpoint(
     layers.push(await checkLayer(layer, original, maxError));
     onProgress?.({ done: layers.length, total: quantized.length, name: layer.name });
   }
+  const found = new Set(quantized.map(({ name }) => name));
   for (const { name, format } of original.layers.values()) {
-    if (format === "float" || checked.layers.has(name)) continue;
-    layers.push({ name, problem: MISSING });
+    if (format !== "float" && !found.has(name)) layers.push({ name, problem: MISSING });
   }
   const { identical, problems } = await checkOthers(checked, original, signal);
   const ok = problems.length === 0 && layers.every(({ problem }) => problem === undefined);

@@ -230,6 +230,17 @@ describe("quantizing what is quantized in part", () => {
     ]);
   });
 
+  test("a float matrix of its name is no such layer", async () => {
+    // Beside the quantized layer, the matrix keeps its full name; alone, it has the layer's.
+    const beside = floatTensor("a.weight", [16, 64], values(1));
+    const layer = tensorsOf(w4a16Specs("a", shape), w4a16Bytes(halfWeight(1, shape)));
+    const metadata = w4a16Metadata(new Map([["a", { signed: false, groupSize: 32 }]]));
+    const both = write(folder, "both", safetensorsBytes([...layer, beside], metadata));
+    const alone = write(folder, "alone", safetensorsBytes([beside]));
+    const check = await verifyCheckpoint(alone, { against: both });
+    expect(check.layers).toEqual([{ name: "a", problem: "missing: the original has it" }]);
+  });
+
   test.each(Object.keys(parts))("%s: no layer is lost, and none changes", async (name) => {
     const step = await parts[name]!();
     const out = join(folder, `all of ${name}`);
