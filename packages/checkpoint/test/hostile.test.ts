@@ -295,6 +295,29 @@ describe("by name", () => {
     expect(await outcome(files)).toBe("W4A16_INVALID_SAFETENSORS");
   });
 
+  const listed = (groupSize: string) => ({
+    format: "w4a16",
+    "w4a16.version": "1",
+    "w4a16.layers": `{"a":{"signed":false,"groupSize":${groupSize}}}`,
+  });
+  test.each<[string, number, number, number, string]>([
+    ["out-features none, in-features without end", 2 ** 45, 0, 2 ** 44, "4"],
+    ["in-features none", 0, 8, 1, "0"],
+    ["groups none", 32, 8, 0, "1e999"],
+    ["more groups than in-features", 4, 8, 16, "0.5"],
+  ])("a layer of our own: %s", async (_, half, n, groups, groupSize) => {
+    const parameters = new Float32Array(groups * n);
+    const bytes = safetensorsBytes(
+      [
+        tensor("a.packed", "U8", [half, n], new Uint8Array(half * n)),
+        floatTensor("a.scales", [groups, n], parameters),
+        floatTensor("a.zeros", [groups, n], parameters),
+      ],
+      listed(groupSize),
+    );
+    expect(await outcome({ "x.safetensors": bytes })).toBe("W4A16_INVALID_CHECKPOINT");
+  });
+
   test("a name with control characters does not reach the terminal", async () => {
     const bytes = safetensorsBytes([floatTensor("\x1b[2Jevil", [2], new Float32Array(2))]);
     writeFileSync(join(home, "x.safetensors"), bytes);

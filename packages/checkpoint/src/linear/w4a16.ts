@@ -91,6 +91,15 @@ function describe(
   const [groups] = fields.require("scales", FLOATS, [null, n]) as [number];
   fields.require("zeros", FLOATS, [groups, n]);
   const k = 2 * half;
+  // Of an empty matrix a few bytes of file could claim rows without end.
+  if (n < 1 || k < 2 || !Number.isInteger(k / groups)) {
+    throw invalid(
+      CODE,
+      `layer ${clip(name)}`,
+      "at least one out-feature, and in-features that divide into its groups",
+      `N = ${n}, K = ${k}, groups: ${groups}`,
+    );
+  }
   if (typeof signed !== "boolean" || groupSize !== k / groups) {
     throw invalid(
       CODE,
