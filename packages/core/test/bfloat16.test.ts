@@ -43,6 +43,19 @@ describe("bfloat16", () => {
     }
   });
 
+  test("arrays without elements, detached or in one buffer, convert to themselves", () => {
+    const gone = new Float32Array(1);
+    structuredClone(gone, { transfer: [gone.buffer] });
+    expect(decodeBFloat16(new Uint16Array(0), gone)).toBe(gone);
+    expect(encodeBFloat16(gone)).toHaveLength(0);
+    const { buffer } = new Uint16Array(6);
+    const out = new Uint16Array(buffer, 4, 2);
+    expect(encodeBFloat16(new Float32Array(buffer, 0, 1), out.subarray(0, 1))).toEqual(
+      Uint16Array.of(0),
+    );
+    expect(decodeBFloat16(out.subarray(2), new Float32Array(buffer, 0, 0))).toHaveLength(0);
+  });
+
   test.each([
     [Number.POSITIVE_INFINITY, 0x7f80],
     [Number.NEGATIVE_INFINITY, 0xff80],

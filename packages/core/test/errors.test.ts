@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   concatOutFeatures,
+  decodeFloat16,
   dequantize,
   dequantizeRows,
   encode,
@@ -67,6 +68,10 @@ const mistakes: Record<string, () => unknown> = {
   "a number as text": () => toBFloat16Bits("1" as never),
   "an array to encode of a wrong class": () => encodeBFloat16([1] as never),
   "a place to encode into that is too short": () => encodeBFloat16(weight, new Uint16Array(31)),
+  "a place to encode into that holds the values": () =>
+    encodeBFloat16(weight, new Uint16Array(weight.buffer, 4, 32)),
+  "a place to decode into that holds the bits": () =>
+    decodeFloat16(new Uint16Array(weight.buffer, 124, 1), weight.subarray(31)),
   "iterations without end": () => quantizeHqq(weight, { ...shape, iterations: 2 ** 40 }),
   "a signal that is none": () => quantizeHqqAsync(weight, { ...shape, signal: {} as never }),
   "progress to no function": () => quantizeHqqAsync(weight, { ...shape, onProgress: 1 as never }),

@@ -20,7 +20,11 @@ export function fromBFloat16Bits(bits: number): number {
   return f32[0]!;
 }
 
-/** Rounds an array to bfloat16 bits, nearest even. `out`, as long, may be given to avoid an allocation. */
+/**
+ * Rounds an array to bfloat16 bits, nearest even. `out`, as long, may be given to avoid an allocation.
+ *
+ * @throws ArgumentError on a wrong class or length, and on an `out` that shares memory with `values`.
+ */
 export function encodeBFloat16(values: Float32Array, out?: Uint16Array): Uint16Array {
   const encoded = conversionOutput(values, Float32Array, out, Uint16Array);
   if (encoded.length === 0) return encoded; // a detached buffer has no view
@@ -29,9 +33,14 @@ export function encodeBFloat16(values: Float32Array, out?: Uint16Array): Uint16A
   return encoded;
 }
 
-/** The float32 values of bfloat16 bits, exactly. */
+/**
+ * The float32 values of bfloat16 bits, exactly. `out`, as long, may be given to avoid an allocation.
+ *
+ * @throws ArgumentError on a wrong class or length, and on an `out` that shares memory with `bits`.
+ */
 export function decodeBFloat16(bits: Uint16Array, out?: Float32Array): Float32Array {
   const decoded = conversionOutput(bits, Uint16Array, out, Float32Array);
+  if (decoded.length === 0) return decoded; // as in encodeBFloat16
   const words = new Uint32Array(decoded.buffer, decoded.byteOffset, decoded.length);
   for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16;
   return decoded;

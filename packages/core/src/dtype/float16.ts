@@ -28,7 +28,11 @@ export function fromFloat16Bits(bits: number): number {
   return decodeTable()[requireInteger("bits", bits, 0, 0xffff)]!;
 }
 
-/** Rounds an array to float16 bits, nearest even. `out`, as long, may be given to avoid an allocation. */
+/**
+ * Rounds an array to float16 bits, nearest even. `out`, as long, may be given to avoid an allocation.
+ *
+ * @throws ArgumentError on a wrong class or length, and on an `out` that shares memory with `values`.
+ */
 export function encodeFloat16(values: Float32Array, out?: Uint16Array): Uint16Array {
   const encoded = conversionOutput(values, Float32Array, out, Uint16Array);
   if (encoded.length === 0) return encoded; // a detached buffer has no view
@@ -37,7 +41,11 @@ export function encodeFloat16(values: Float32Array, out?: Uint16Array): Uint16Ar
   return encoded;
 }
 
-/** The float32 values of float16 bits, exactly. */
+/**
+ * The float32 values of float16 bits, exactly. `out`, as long, may be given to avoid an allocation.
+ *
+ * @throws ArgumentError on a wrong class or length, and on an `out` that shares memory with `bits`.
+ */
 export function decodeFloat16(bits: Uint16Array, out?: Float32Array): Float32Array {
   const decoded = conversionOutput(bits, Uint16Array, out, Float32Array);
   const table = decodeTable();
