@@ -59,17 +59,9 @@ export class CudaTensor extends TensorBase<number, CudaDevice> {
     return this.dtype === "float32" ? new Float32Array(bytes) : new Uint16Array(bytes);
   }
 
-  /** Rows to copy; contiguous ones count as few long ones. */
   #region(): NativeRegion {
     const size = bytesPerElement(this.dtype);
-    const offset = this.offset * size;
-    const rowBytes = this.cols * size;
-    if (this.rowStride !== this.cols || this.rows === 1) {
-      return [this.storage.memory, offset, this.rows, rowBytes, this.rowStride * size];
-    }
-    // Copies of two dimensions are limited in row length and count; a megabyte is far from both.
-    let [rows, length] = [this.rows, rowBytes];
-    while (rows % 2 === 0 && length < 1 << 20) [rows, length] = [rows / 2, length * 2];
-    return [this.storage.memory, offset, rows, length, length];
+    const { storage, offset, rows, cols, rowStride } = this;
+    return [storage.memory, offset * size, rows, cols * size, rowStride * size];
   }
 }

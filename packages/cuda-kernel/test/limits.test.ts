@@ -1,5 +1,6 @@
 /** What shows only at scale: several GPUs, several processes, more than 2³¹ elements. */
 import { spawnSync } from "node:child_process";
+import { freemem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { DeviceError } from "@w4a16/core";
 import { randomInt4Weight, randomNormal, seededRandom } from "@w4a16/reference/testing";
@@ -96,6 +97,27 @@ describe.skipIf(!availability.available)(`at scale${skipped}`, () => {
       expect(read.some((value) => value !== 0)).toBe(true);
     },
   );
+});
+
+describe.skipIf(!availability.available)(`copies${skipped}`, () => {
+  it("of a row of more than 2 GiB, and of rows so far apart", {
+    timeout: 120_000,
+  }, async (context) => {
+    using device = await cuda.open();
+    const columns = 2 ** 30 + 8;
+    const { free } = device.deviceMemory();
+    if (free < 8 * 2 ** 30 || freemem() < 16 * 2 ** 30) return context.skip("too little memory");
+    using x = device.tensor([2, columns], "bfloat16");
+    using y = device.tensor([columns], "bfloat16");
+    const ends = x.view({ columns: [columns - 4, columns] });
+    ends.write(randomNormal(seededRandom(6), 8));
+    const expected = (await ends.read()).slice(4);
+    expect(expected.some((bits) => bits !== 0)).toBe(true);
+    const row = await x.view({ rows: [1, 2] }).read();
+    expect(row.slice(-4)).toEqual(expected);
+    y.write(row);
+    expect((await y.read()).slice(-4)).toEqual(expected);
+  });
 });
 
 /** Of other tiles, so rounded otherwise: a wrong address is off by as much as the values are large. */

@@ -1,6 +1,7 @@
 #include "device.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "../kernels/sm80/launch.hpp"
@@ -97,12 +98,33 @@ void Device::free(Id id) {
   release(freed.data);
 }
 
-void Device::upload(const Region& region, const void* data) {
+// A region without gaps is a run of bytes, which may be cut anywhere.
+static Region withoutRows(const Region& r) {
+  if (r.rows == 1 || r.stride == r.rowBytes) return {r.buffer, r.offset, r.bytes(), 1, 1};
+  return r;
+}
+
+// Copies of two dimensions are limited in the bytes from row to row.
+static cudaError_t copyRows(char* to, size_t toStride, const char* from, size_t fromStride,
+                            size_t rowBytes, size_t rows, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  if (toStride == rowBytes && fromStride == rowBytes)
+    return cudaMemcpyAsync(to, from, rows * rowBytes, kind, stream);
+  if (toStride <= INT32_MAX && fromStride <= INT32_MAX)
+    return cudaMemcpy2DAsync(to, toStride, from, fromStride, rowBytes, rows, kind, stream);
+  cudaError_t error = cudaSuccess;
+  for (size_t row = 0; row < rows && error == cudaSuccess; row++)
+    error = cudaMemcpyAsync(to + row * toStride, from + row * fromStride, rowBytes, kind, stream);
+  return error;
+}
+
+void Device::upload(const Region& asked, const void* data) {
   activate();
   // It would become part of the graph, and each replay would copy from a block used for other data.
   if (capturing_) throw RuntimeError("CAPTURING", "writing a tensor");
-  const Buffer& target = buffer(region.buffer);
-  if (region.bytes() == 0) return;
+  const Buffer& target = buffer(asked.buffer);
+  if (asked.bytes() == 0) return;
+  const Region region = withoutRows(asked);
   if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > target.bytes)
     throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
   // In pieces: page-locked memory is dear, and the first piece's copy overlaps filling the second.
@@ -113,26 +135,27 @@ void Device::upload(const Region& region, const void* data) {
     std::unique_ptr<StagingBlock> block = staging_.acquire(rows * region.rowBytes);
     std::memcpy(block->data, static_cast<const char*>(data) + row * region.rowBytes,
                 rows * region.rowBytes);
-    check(cudaMemcpy2DAsync(static_cast<char*>(target.data) + region.offset + row * region.stride,
-                            region.stride, block->data, region.rowBytes, region.rowBytes, rows,
-                            cudaMemcpyHostToDevice, current().handle),
+    check(copyRows(static_cast<char*>(target.data) + region.offset + row * region.stride,
+                   region.stride, static_cast<char*>(block->data), region.rowBytes, region.rowBytes,
+                   rows, cudaMemcpyHostToDevice, current().handle),
           "copying to the device");
     check(cudaEventRecord(block->done, current().handle), "recording an event");
     staging_.giveBack(std::move(block));
   }
 }
 
-std::unique_ptr<StagingBlock> Device::startDownload(const Region& region) {
+std::unique_ptr<StagingBlock> Device::startDownload(const Region& asked) {
   activate();
   if (capturing_) throw RuntimeError("CAPTURING", "reading a tensor");
-  const Buffer& source = buffer(region.buffer);
+  const Buffer& source = buffer(asked.buffer);
+  const Region region = withoutRows(asked);
   std::unique_ptr<StagingBlock> block = staging_.acquire(region.bytes());
   if (region.bytes() > 0) {
     if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > source.bytes)
       throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
-    check(cudaMemcpy2DAsync(block->data, region.rowBytes,
-                            static_cast<char*>(source.data) + region.offset, region.stride,
-                            region.rowBytes, region.rows, cudaMemcpyDeviceToHost, current().handle),
+    check(copyRows(static_cast<char*>(block->data), region.rowBytes,
+                   static_cast<const char*>(source.data) + region.offset, region.stride,
+                   region.rowBytes, region.rows, cudaMemcpyDeviceToHost, current().handle),
           "copying from the device");
   }
   check(cudaEventRecord(block->done, current().handle), "recording an event");

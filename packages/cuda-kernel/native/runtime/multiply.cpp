@@ -24,11 +24,7 @@ Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, Da
     for (int i = 0; i < 3; i++) {
       const size_t bytes = i == 0 ? codeBytes : paramBytes;
       raw[i] = allocate(bytes, false);
-      const size_t row = std::min<size_t>(bytes, 1 << 20), rows = bytes / row;
-      upload({raw[i], 0, rows, row, row}, sources[i]);
-      if (bytes % row)
-        upload({raw[i], rows * row, 1, bytes % row, bytes % row},
-               static_cast<const char*>(sources[i]) + rows * row);
+      upload({raw[i], 0, 1, bytes, bytes}, sources[i]);
     }
     packed = allocate(extent.bytes(), false);
     plain = allocate(table.plainBytes(), false);
