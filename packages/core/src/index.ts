@@ -14,6 +14,7 @@ export type * from "./device/types.js";
 export * from "./dtype/bfloat16.js";
 export * from "./dtype/dtype.js";
 export * from "./dtype/float16.js";
+export { roundToOdd } from "./dtype/round-to-odd.js";
 export * from "./errors.js";
 export { allocateOrThrow, outOfMemory, type Shortage } from "./memory.js";
 export { type QuantizeCodesOptions, type QuantizedCodes, quantizeCodes } from "./quantize/codes.js";

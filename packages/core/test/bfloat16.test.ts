@@ -62,6 +62,13 @@ describe("bfloat16", () => {
     [3.4028234e38, 0x7f80],
     [1e-45, 0],
     [-0, 0x8000],
+    // Doubles just beside a tie, which float32 would round onto it.
+    [1 + 2 ** -8 + 2 ** -40, 0x3f81],
+    [1 + 3 * 2 ** -8 - 2 ** -40, 0x3f81],
+    [-(1 + 2 ** -8 + 2 ** -40), 0xbf81],
+    [2 ** -134 + 2 ** -170, 1],
+    [1e300, 0x7f80],
+    [-5e-324, 0x8000],
   ])("%d becomes %d", (value, bits) => {
     expect(toBFloat16Bits(value)).toBe(bits);
   });

@@ -65,6 +65,14 @@ describe("float16", () => {
     [2 ** -25 * 1.001, 1],
     [1e-45, 0],
     [-0, 0x8000],
+    // Doubles just beside a tie, which float32 would round onto it.
+    [1 + 2 ** -11 + 2 ** -40, 0x3c01],
+    [1 + 3 * 2 ** -11 - 2 ** -40, 0x3c01],
+    [-(1 + 2 ** -11 + 2 ** -40), 0xbc01],
+    [2 ** -25 + 2 ** -60, 1],
+    [65520 - 2 ** -30, 0x7bff],
+    [1e300, 0x7c00],
+    [5e-324, 0],
   ])("%d becomes %d", (value, bits) => {
     expect(toFloat16Bits(value)).toBe(bits);
   });

@@ -4,13 +4,14 @@
  */
 import { requireInteger } from "../errors.js";
 import { conversionOutput, requireNumber } from "./conversion.js";
+import { roundToOdd } from "./round-to-odd.js";
 
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
 
 /** Rounds one number to bfloat16, nearest even; a NaN stays a (quiet) NaN. Returns its bits. */
 export function toBFloat16Bits(value: number): number {
-  f32[0] = requireNumber("value", value);
+  f32[0] = roundToOdd(requireNumber("value", value));
   return roundFloat32Bits(u32[0]!);
 }
 

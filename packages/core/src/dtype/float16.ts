@@ -4,6 +4,7 @@
  */
 import { requireInteger } from "../errors.js";
 import { conversionOutput, requireNumber } from "./conversion.js";
+import { roundToOdd } from "./round-to-odd.js";
 
 const f32 = new Float32Array(1);
 const u32 = new Uint32Array(f32.buffer);
@@ -19,7 +20,7 @@ const REBIAS = (127 - 15) << 23;
 
 /** Rounds one number to float16, nearest even, overflow to infinity. Returns its bits. */
 export function toFloat16Bits(value: number): number {
-  f32[0] = requireNumber("value", value);
+  f32[0] = roundToOdd(requireNumber("value", value));
   return roundFloat32Bits(u32[0]!);
 }
 
