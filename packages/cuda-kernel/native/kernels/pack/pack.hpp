@@ -1,4 +1,4 @@
-// Kernels that move a weight between the interchange layout, the packed layout and
+// Kernels that bring a weight from the interchange layout to the packed one, and from there to
 // dense 16- or 32-bit values. All enqueue on `stream` and return.
 #pragma once
 #include <cuda_runtime_api.h>
@@ -9,10 +9,6 @@ namespace w4a16 {
 
 // Interchange bytes [K/2, N] (device memory) → packed (PackedExtent(N, K).bytes()).
 cudaError_t launchRepack(const uint8_t* interchange, uint8_t* packed, int64_t N, int64_t K,
-                         bool isSigned, cudaStream_t stream);
-
-// packed → interchange bytes; the inverse of launchRepack.
-cudaError_t launchUnpack(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K,
                          bool isSigned, cudaStream_t stream);
 
 // Scales and zeros [K/G, N], float32 in device memory, each rounded to `type` → the plain table

@@ -24,22 +24,6 @@ __global__ void repackKernel(const uint8_t* interchange, uint8_t* packed, int64_
   }
 }
 
-__global__ void unpackKernel(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K,
-                             bool isSigned) {
-  const layout::PackedExtent extent(N, K);
-  for (int64_t i = firstIndex(); i < N * (K / 2); i += indexStep()) {
-    const int64_t n = i % N, k = i / N * 2;
-    uint32_t byte = 0;
-    for (int half = 0; half < 2; half++) {
-      const uint16_t quad =
-          *reinterpret_cast<const uint16_t*>(packed + extent.quadOffset(n, k + half));
-      const uint32_t code = quad >> (4 * layout::quadNibble(n, k + half)) & 15u;
-      byte |= (isSigned ? code ^ 8u : code) << (4 * half);
-    }
-    interchange[i] = static_cast<uint8_t>(byte);
-  }
-}
-
 }  // namespace
 
 cudaError_t launchRepack(const uint8_t* interchange, uint8_t* packed, int64_t N, int64_t K,
@@ -47,13 +31,6 @@ cudaError_t launchRepack(const uint8_t* interchange, uint8_t* packed, int64_t N,
   const int64_t rows = layout::PackedExtent(N, K).bytes() / 16;
   repackKernel<<<gridFor(rows), kPackThreads, 0, stream>>>(interchange, packed, N, K, isSigned,
                                                            rows);
-  return cudaGetLastError();
-}
-
-cudaError_t launchUnpack(const uint8_t* packed, uint8_t* interchange, int64_t N, int64_t K,
-                         bool isSigned, cudaStream_t stream) {
-  unpackKernel<<<gridFor(N * (K / 2)), kPackThreads, 0, stream>>>(packed, interchange, N, K,
-                                                                  isSigned);
   return cudaGetLastError();
 }
 
