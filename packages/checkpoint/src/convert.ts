@@ -15,6 +15,7 @@ import {
   layoutOf,
   requireOutput,
   shapeIn,
+  splitHeld,
   totalBytes,
 } from "./write/output.js";
 import { type WriteItem, writeResumable } from "./write/resumable.js";
@@ -96,7 +97,7 @@ export async function convertCheckpoint(
   const shapes = new Map(layers.map((layer) => [layer.name, shapeIn(format, layer)]));
   const names = new Map(layers.map((layer) => [layer.name, layer]));
   const others = otherTensors(store, layers, checkpoint.layers);
-  const held = others.filter(({ dtype }) => format.holds(dtype));
+  const { held, dropped } = splitHeld(format, others);
   const items: WriteItem<null>[] = [
     ...layers.map((layer) => layerItem(format, layer, shapes.get(layer.name)!, requantize)),
     ...held.map((tensor) => copyItem(store, tensor)),
@@ -116,9 +117,7 @@ export async function convertCheckpoint(
   return {
     ...head,
     copied: held.length,
-    skipped: others
-      .filter(({ dtype }) => !format.holds(dtype))
-      .map(({ name, dtype }) => ({ name, reason: `${dtype} has no place in ${to}` })),
+    skipped: dropped,
     inputBytes: total,
     outputBytes: (await stat(output)).size,
     resumed,

@@ -23,6 +23,7 @@ import {
   layoutOf,
   requireOutput,
   shapeIn,
+  splitHeld,
   totalBytes,
   type WeightShape,
 } from "./write/output.js";
@@ -119,8 +120,7 @@ export async function quantizeCheckpoint(
   ]);
   const taken = new Set([...carried, ...chosen].flatMap(({ tensors }) => tensors));
   const copied = [...store.tensors.values()].filter(({ name }) => !taken.has(name));
-  const held = copied.filter(({ dtype }) => format.holds(dtype));
-  const dropped = copied.filter(({ dtype }) => !format.holds(dtype));
+  const { held, dropped } = splitHeld(format, copied);
   const items: WriteItem<WeightError | null>[] = [
     // First, because one that cannot be carried over must not show after hours of work.
     ...carried.map((layer) => layerItem(format, layer, shapes.get(layer.name)!, false, ACT_ORDER)),
@@ -172,13 +172,7 @@ export async function quantizeCheckpoint(
     layers: reports,
     carried: carried.map(({ name }) => name),
     copied: held.length,
-    skipped: [
-      ...skipped,
-      ...dropped.map(({ name, dtype }) => ({
-        name,
-        reason: `${dtype} has no place in safetensors`,
-      })),
-    ],
+    skipped: [...skipped, ...dropped],
     resumed,
     seconds: (performance.now() - started) / 1e3,
   };

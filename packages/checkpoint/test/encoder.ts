@@ -25,7 +25,12 @@ export function encoderTensors(): TestTensor[] {
     // TensorFlow stores [in, out], with two leading 1s where a layer is a convolution.
     const [rows = 0, cols = 0] = shape.slice(-2);
     if (rows * cols !== length || rows < 256 || cols < 256) continue;
-    const plain = name.replaceAll("/", ".");
+    // Without the parts that all have: GGUF's names are short.
+    const plain = name
+      .replaceAll("/", ".")
+      .replace(/^module.*\.(KonaTransformer\.Encode|Encoder_en)\./, "")
+      .replace(".TransformerLayer.", ".")
+      .replace(".kernel.part_0", "");
     if (rows > 4096) tensors.push(floatTensor(`${plain}.embedding`, [rows, cols], values));
     else tensors.push(floatTensor(`${plain}.weight`, [cols, rows], transpose(values, rows, cols)));
   }

@@ -51,6 +51,43 @@ test.each([
   }
 });
 
+test("GGUF gets no tensor that its readers refuse, and the report says why", async () => {
+  const long = `${"n".repeat(60)}.bias`;
+  const input = file([
+    matrix("x.weight"),
+    floatTensor("patch.weight", [2, 2, 2, 2, 2], new Float32Array(32)),
+    floatTensor("fits.weight", [2, 2, 2, 4], new Float32Array(32)),
+    floatTensor(long, [32], new Float32Array(32)),
+  ]);
+  const output = join(folder, "out.safetensors");
+  await quantizeCheckpoint(input, output);
+  for (const to of ["q4_0", "q4_1"] as const) {
+    const converted = join(folder, `out.${to}`);
+    const report = await convertCheckpoint(output, converted, { to, requantize: true });
+    expect(report.copied).toBe(1);
+    expect(report.skipped).toEqual([
+      { name: long, reason: expect.stringMatching(/^a name of 65 bytes.*63$/) },
+      { name: "patch.weight", reason: "5 dimensions, and GGUF has at most 4" },
+    ]);
+    await using checkpoint = await openCheckpoint(converted);
+    expect([...checkpoint.store.tensors.keys()].sort()).toEqual(["fits.weight", "x.weight"]);
+  }
+});
+
+test("a layer whose name is too long for GGUF is refused, and its bytes count", async () => {
+  const output = join(folder, "out.safetensors");
+  const converted = join(folder, "long.gguf");
+  for (const [name, fits] of [
+    ["é".repeat(28), true],
+    ["é".repeat(29), false],
+  ] as const) {
+    await quantizeCheckpoint(file([matrix(name)]), output);
+    const run = convertCheckpoint(output, converted, { to: "q4_1" });
+    if (fits) await run;
+    else await expect(run).rejects.toThrow(/é\.weight: .*65 bytes.*--exclude.*W4A16_UNSUPPORTED_FORMAT/);
+  }
+});
+
 test("an interrupted run does not take one item for another", async () => {
   const input = file([matrix("copy b"), bytes("b"), bytes("c")]);
   const output = join(folder, "resumed.safetensors");

@@ -1,5 +1,5 @@
 /** Lays out a GGUF file (version 3): the header, and where each tensor's bytes go. */
-import { invalid } from "../errors.js";
+import { clip, invalid } from "../errors.js";
 import type { FileLayout, TensorSpec } from "../safetensors/encode.js";
 import {
   GGUF_ALIGNMENT,
@@ -7,6 +7,7 @@ import {
   GGUF_TYPES,
   GGUF_VERSION,
   type GgufType,
+  ggufLacks,
   ggufTypeNumber,
 } from "./types.js";
 
@@ -40,17 +41,17 @@ export function layoutGguf(
   const relative = new Map<string, { offset: number; byteLength: number }>();
   let end = 0;
   for (const { name, dtype, shape } of tensors) {
-    const number = ggufTypeNumber(dtype);
-    if (number === undefined) {
-      const known = [...GGUF_TYPES.values()].map((type) => type.name).join(", ");
+    const lacks = ggufLacks(name, dtype, shape);
+    if (lacks !== undefined) {
       throw invalid(
         "W4A16_UNSUPPORTED_FORMAT",
-        name,
-        `a dtype GGUF has: ${known}`,
-        dtype,
-        "Leave this tensor out with --exclude, or convert to another format.",
+        `tensor ${clip(name)}`,
+        "a dtype, a shape and a name that GGUF has",
+        lacks,
+        "Leave this layer out with --exclude, rename it in the input, or convert to another format.",
       );
     }
+    const number = ggufTypeNumber(dtype)!;
     string(name);
     u32(shape.length);
     for (const size of [...shape].reverse()) u64(size);

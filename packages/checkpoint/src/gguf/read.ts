@@ -5,7 +5,7 @@ import { RandomAccessFile } from "../io/file.js";
 import { tensorNotFound } from "../safetensors/read.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { GgufCursor, NeedMoreBytes } from "./cursor.js";
-import { GGUF_ALIGNMENT, GGUF_MAGIC, GGUF_TYPES } from "./types.js";
+import { GGUF_ALIGNMENT, GGUF_MAGIC, GGUF_TYPES, MAX_DIMENSIONS } from "./types.js";
 
 interface GgufEntry extends TensorInfo {
   /** From the start of the data. */
@@ -23,7 +23,6 @@ const CODE = "W4A16_INVALID_GGUF";
 const FIRST_READ = 2 ** 20;
 /** Vocabularies make headers of tens of megabytes; this is far above any. */
 const MAX_HEADER_BYTES = 2 ** 28;
-const MAX_DIMENSIONS = 4;
 const MAX_ENTRIES = 2 ** 18;
 
 class GgufStore implements TensorStore {

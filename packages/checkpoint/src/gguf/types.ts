@@ -40,6 +40,22 @@ export function ggufTypeNumber(name: string): number | undefined {
   return undefined;
 }
 
+/** Dimensions of a tensor: ggml's GGML_MAX_DIMS. */
+export const MAX_DIMENSIONS = 4;
+/** UTF-8 bytes of a tensor's name: ggml's GGML_MAX_NAME, 64, less the 0 at the end. */
+export const MAX_NAME_BYTES = 63;
+
+/** What GGUF lacks for a tensor, as a reason; undefined where it can hold it. */
+export function ggufLacks(name: string, dtype: string, shape: readonly number[]) {
+  if (ggufTypeNumber(dtype) === undefined) return `${dtype} has no place in GGUF`;
+  if (shape.length > MAX_DIMENSIONS) {
+    return `${shape.length} dimensions, and GGUF has at most ${MAX_DIMENSIONS}`;
+  }
+  const bytes = Buffer.byteLength(name);
+  if (bytes <= MAX_NAME_BYTES) return undefined;
+  return `a name of ${bytes} bytes, and llama.cpp reads no file with one above ${MAX_NAME_BYTES}`;
+}
+
 export const GGUF_MAGIC = 0x46554747;
 export const GGUF_VERSION = 3;
 export const GGUF_ALIGNMENT = 32;

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { Int4Weight } from "@w4a16/core";
 import { CheckpointError, clip, fileError, invalid } from "../errors.js";
 import { layoutGguf } from "../gguf/encode.js";
-import { ggufTypeNumber } from "../gguf/types.js";
+import { ggufLacks } from "../gguf/types.js";
 import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
 import { hqqBytes, hqqSpecs } from "../linear/hqq.js";
 import { loadInOrder } from "../linear/order.js";
@@ -32,13 +32,14 @@ interface OutputFormat {
   specs(name: string, shape: WeightShape): TensorSpec[];
   /** The bytes of these tensors, of a weight that meets the requirements. */
   bytes(weight: Int4Weight): Uint8Array[];
-  /** Whether a tensor of this dtype can be copied along. */
-  holds(dtype: string): boolean;
+  /** Why a tensor cannot be copied along; undefined where it can. */
+  lacks(tensor: TensorInfo): string | undefined;
   layout(tensors: TensorSpec[], layers: ReadonlyMap<string, WeightShape>): FileLayout;
 }
 
 const safetensors = {
-  holds: (dtype: string) => Object.hasOwn(DTYPE_BITS, dtype),
+  lacks: ({ dtype }: TensorInfo) =>
+    Object.hasOwn(DTYPE_BITS, dtype) ? undefined : `${dtype} has no place in safetensors`,
 };
 
 const gguf = (dtype: "Q4_0" | "Q4_1"): OutputFormat => ({
@@ -50,7 +51,7 @@ const gguf = (dtype: "Q4_0" | "Q4_1"): OutputFormat => ({
   },
   specs: (name, shape) => ggufSpecs(name, dtype, shape),
   bytes: (weight) => ggufBytes(weight, dtype),
-  holds: (copied) => ggufTypeNumber(copied) !== undefined,
+  lacks: (copied) => ggufLacks(copied.name, copied.dtype, copied.shape),
   layout: (tensors) => layoutGguf(tensors, {}),
 });
 
@@ -129,6 +130,18 @@ export function layoutOf(
     names.add(name);
   }
   return layout(tensors, layers);
+}
+
+/** Splits tensors into those that a format can hold, and the others, each with the reason. */
+export function splitHeld({ lacks }: OutputFormat, tensors: readonly TensorInfo[]) {
+  const held: TensorInfo[] = [];
+  const dropped: Array<{ name: string; reason: string }> = [];
+  for (const tensor of tensors) {
+    const reason = lacks(tensor);
+    if (reason === undefined) held.push(tensor);
+    else dropped.push({ name: tensor.name, reason });
+  }
+  return { held, dropped };
 }
 
 /** A tensor that goes to the output as it is. */
