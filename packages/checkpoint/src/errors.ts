@@ -55,9 +55,24 @@ export function requireText(subject: string, value: unknown, fix: string): strin
   });
 }
 
-/** Checks a path. Throws `W4A16_INVALID_TYPE`. */
+/**
+ * Checks a path. Throws `W4A16_INVALID_TYPE`, or `W4A16_INVALID_VALUE` on a NUL character,
+ * which Node refuses with an error of its own that is not ours.
+ */
 export function requirePath(subject: string, value: unknown): string {
-  return requireText(subject, value, "Pass a path; of a file: URL, fileURLToPath(url) gives it.");
+  const path = requireText(
+    subject,
+    value,
+    "Pass a path; of a file: URL, fileURLToPath(url) gives it.",
+  );
+  if (!path.includes("\0")) return path;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject,
+    expected: "a path without NUL characters",
+    received: JSON.stringify(clip(path)),
+    fix: "Remove the character, shown as �: no file can have it in its name.",
+  });
 }
 
 /** The same error, saying of which layer it speaks. */

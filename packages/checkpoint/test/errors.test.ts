@@ -29,6 +29,9 @@ const aborted = AbortSignal.abort();
 const mistakes: Record<string, () => unknown> = {
   "a URL as a path": () => openCheckpoint(pathToFileURL(input) as never),
   "no path": () => openCheckpoint(undefined as never),
+  "a path with a NUL": () => openCheckpoint("a\0b"),
+  "an output with a NUL": () => quantizeCheckpoint(input, "a\0b"),
+  "a folder of models with a NUL": () => convertCheckpoint(input, "a\0b", { to: "onnx" }),
   "a layer's name of no text": async () => findLayer(await openCheckpoint(input), 1 as never),
   "no output": () => quantizeCheckpoint(input, undefined as never),
   "include as text": () => quantizeCheckpoint(input, output, { include: "*" as never }),

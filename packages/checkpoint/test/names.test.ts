@@ -84,7 +84,10 @@ test("a layer whose name is too long for GGUF is refused, and its bytes count", 
     await quantizeCheckpoint(file([matrix(name)]), output);
     const run = convertCheckpoint(output, converted, { to: "q4_1" });
     if (fits) await run;
-    else await expect(run).rejects.toThrow(/é\.weight: .*65 bytes.*--exclude.*W4A16_UNSUPPORTED_FORMAT/);
+    else
+      await expect(run).rejects.toThrow(
+        /é\.weight: .*65 bytes.*--exclude.*W4A16_UNSUPPORTED_FORMAT/,
+      );
   }
 });
 

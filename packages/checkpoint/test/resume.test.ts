@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { beforeEach, expect, test } from "vitest";
-import { quantizeCheckpoint } from "../src/index.js";
+import { convertCheckpoint, quantizeCheckpoint } from "../src/index.js";
 import { floatTensor, safetensorsBytes, temporaryFolder, write } from "./support.js";
 
 const folder = temporaryFolder();
@@ -139,6 +139,17 @@ test("a weight that is not finite is named, and the older output stays", async (
   );
   expect(readFileSync(output, "utf8")).toBe("older output");
   expect(existsSync(partial) || existsSync(journal)).toBe(false);
+});
+
+test("an output that names a folder is refused, also where there is none", async () => {
+  writeFileSync(output, expected);
+  for (const place of ["new/", "new/.", "new//", "new/sub/..", "out.safetensors/"]) {
+    const out = `${folder}/${place}`;
+    await expect(quantizeCheckpoint(input, out)).rejects.toThrow(/the name of a folder/);
+    const converted = convertCheckpoint(output, out, { to: "hqq" });
+    await expect(converted).rejects.toMatchObject({ code: "W4A16_WRITE_FAILED" });
+  }
+  expect(readdirSync(folder).filter((name) => name.startsWith("new"))).toEqual([]);
 });
 
 test.skipIf(process.platform === "win32")("a pipe or a folder keeps its name", async () => {

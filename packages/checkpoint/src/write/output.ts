@@ -1,6 +1,6 @@
 /** What `quantize` and `convert` share: the output formats, and the tensors copied as they are. */
 import { realpath, stat } from "node:fs/promises";
-import { resolve } from "node:path";
+import { resolve, sep } from "node:path";
 import type { Int4Weight } from "@w4a16/core";
 import { CheckpointError, clip, fileError, invalid } from "../errors.js";
 import { layoutGguf } from "../gguf/encode.js";
@@ -167,21 +167,16 @@ export async function fingerprint(store: TensorStore, settings: object): Promise
 }
 
 /**
- * Refuses an output that is one of the inputs, or that is there and is no file: what is
- * written takes its name, and a folder, a pipe or a device must not lose it.
+ * Refuses an output that is one of the inputs, or that names or is something else than a
+ * file: what is written takes its name, and a folder, a pipe or a device must not lose it.
  */
 export async function requireOutput(store: TensorStore, out: string): Promise<void> {
+  // "new/" is the file "new" once it is resolved, and its caller wanted a folder.
+  const last = out.slice(Math.max(out.lastIndexOf("/"), out.lastIndexOf(sep)) + 1);
+  if (["", ".", ".."].includes(last)) throw noFile(out, "the name of a folder");
   const target = await realpath(resolve(out)).catch(() => undefined);
   if (target === undefined) return;
-  if (!(await stat(target)).isFile()) {
-    throw new CheckpointError({
-      code: "W4A16_WRITE_FAILED",
-      subject: clip(out, 400),
-      expected: "the name of a file",
-      received: "a folder, a pipe or a device",
-      fix: "Name a file in a folder that exists.",
-    });
-  }
+  if (!(await stat(target)).isFile()) throw noFile(out, "a folder, a pipe or a device");
   for (const file of store.files) {
     if ((await realpath(file)) !== target) continue;
     throw new CheckpointError({
@@ -192,6 +187,16 @@ export async function requireOutput(store: TensorStore, out: string): Promise<vo
       fix: "Name another output file; the input is never changed.",
     });
   }
+}
+
+function noFile(out: string, received: string): CheckpointError {
+  return new CheckpointError({
+    code: "W4A16_WRITE_FAILED",
+    subject: clip(out, 400),
+    expected: "the name of a file",
+    received,
+    fix: "Name a file in a folder that exists.",
+  });
 }
 
 /** Bytes of all tensors whose size is known. */
