@@ -1,5 +1,12 @@
 import { ArgumentError, requireBoolean, requireInteger } from "../errors.js";
-import { encodeGroups, fitRange, type GroupParameters, keepIn, unsignedRange } from "./groups.js";
+import {
+  encodeGroups,
+  fitRange,
+  type GroupParameters,
+  HQQ_LIMITS,
+  keepIn,
+  unsignedRange,
+} from "./groups.js";
 import { solveHqq } from "./hqq.js";
 import {
   HQQ_OPTIONS,
@@ -29,7 +36,8 @@ export interface QuantizedCodes {
 
 /**
  * Quantizes a weight [N, K] to unsigned codes of 1 to 8 bits, unpacked: for
- * other layouts and bit widths than those of `quantizeHqq` and `quantizeMinMax`.
+ * other layouts and bit widths than those of `quantizeHqq`, whose limits for groups
+ * with little range hold here too, with and without `optimize`.
  *
  * @throws ArgumentError on a wrong shape, length, group size or option, and on NaN or Inf.
  */
@@ -57,7 +65,7 @@ export function quantizeCodes(weight: Float32Array, options: QuantizeCodesOption
       store(block.row, block.weight, parameters),
     );
   } else {
-    store(0, weight, fitRange(weight, groupSize, range.highest, settings.roundZero, 0));
+    store(0, weight, fitRange(weight, groupSize, range.highest, settings.roundZero, HQQ_LIMITS, 0));
   }
   return result;
 }

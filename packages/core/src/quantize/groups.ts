@@ -79,10 +79,37 @@ export function unsignedRange(bits: number): CodeRange {
 
 export const S4_RANGE: CodeRange = { lowest: -8, highest: 7 };
 
-/** Groups whose range is at most this get scale 1 (as the public HQQ quantizer does). */
-const SMALLEST_RANGE = 1e-4;
-/** Largest inverse scale, so that scales stay normal numbers in float16. */
-const LARGEST_INVERSE_SCALE = 2e4;
+/** What a fit keeps to where a group's weights lie close together. */
+export interface FitLimits {
+  /** Groups whose range is at most this get scale 1. */
+  readonly smallestRange: number;
+  readonly largestInverseScale: number;
+  /** Largest magnitude of a zero: beyond, the scale grows until the zero fits. */
+  readonly largestZero: number;
+}
+
+/**
+ * Those of the public HQQ quantizer, for equal codes: groups with weights of 1e-4 and less can
+ * come back worse than as zeros.
+ */
+export const HQQ_LIMITS: FitLimits = {
+  smallestRange: 1e-4,
+  largestInverseScale: 2e4,
+  largestZero: Number.POSITIVE_INFINITY,
+};
+
+/** Those of parameters kept in `dtype`: scales that it has, and zeros where its range is short. */
+export function limitsOf(dtype: DType): FitLimits {
+  return dtype === "float16"
+    ? // 2^-24 is its smallest number, and a subnormal one: precise enough for a scale that small.
+      { smallestRange: 0, largestInverseScale: 2 ** 24, largestZero: 65504 }
+    : // 2^-126 is the smallest normal number of both.
+      {
+        smallestRange: 0,
+        largestInverseScale: 2 ** 126,
+        largestZero: Number.POSITIVE_INFINITY,
+      };
+}
 
 /**
  * Asymmetric parameters: the group's smallest and largest weight become the
@@ -96,6 +123,7 @@ export function fitRange(
   groupSize: number,
   highest: number,
   roundZero: boolean,
+  { smallestRange, largestInverseScale, largestZero }: FitLimits,
   origin: number,
 ): GroupParameters {
   const parameters = allocateParameters(weight.length / groupSize);
@@ -112,11 +140,12 @@ export function fitRange(
     if (finite !== 0) throwNonFinite(weight, start, origin);
     const range = max - min;
     const inverseScale =
-      Math.fround(range) <= SMALLEST_RANGE
+      Math.fround(range) <= smallestRange
         ? 1
         : Math.min(
             Math.fround(highest / Math.min(range, Math.fround(range))),
-            LARGEST_INVERSE_SCALE,
+            largestInverseScale,
+            Math.fround(largestZero / Math.abs(min)),
           );
     const zero = Math.fround(-min * inverseScale);
     parameters.inverseScales[group] = inverseScale;
@@ -136,6 +165,7 @@ export function fitMagnitude(
   weight: Float32Array,
   groupSize: number,
   highest: number,
+  { largestInverseScale }: FitLimits,
   origin: number,
 ): GroupParameters {
   const parameters = allocateParameters(weight.length / groupSize);
@@ -149,7 +179,7 @@ export function fitMagnitude(
     }
     if (finite !== 0) throwNonFinite(weight, start, origin);
     parameters.inverseScales[group] =
-      magnitude === 0 ? 1 : Math.min(Math.fround(highest / magnitude), LARGEST_INVERSE_SCALE);
+      magnitude === 0 ? 1 : Math.min(Math.fround(highest / magnitude), largestInverseScale);
   }
   return parameters;
 }

@@ -16,7 +16,7 @@
  * reach. And a group whose zero did not move, with all residuals under the
  * smallest threshold still to come, will never change again: it is skipped.
  */
-import { fitRange, type GroupParameters, toCode } from "./groups.js";
+import { fitRange, type GroupParameters, HQQ_LIMITS, toCode } from "./groups.js";
 import type { HqqSettings } from "./options.js";
 
 /** A block's parameters, and Σ|W − W_r| at each iteration; it stays at the last value. */
@@ -39,7 +39,8 @@ export function solveBlock(
   iterations: number,
   origin: number,
 ): BlockSolution {
-  const parameters = fitRange(weight, groupSize, highest, settings.roundZero, origin);
+  const { roundZero } = settings;
+  const parameters = fitRange(weight, groupSize, highest, roundZero, HQQ_LIMITS, origin);
   const state = {
     ...parameters,
     errors: new Float64Array(parameters.zeros.length),

@@ -17,6 +17,10 @@ import {
  * the weight. The codes equal those of the public HQQ quantizer in float32
  * (its default solver, groups along K).
  *
+ * So its limits hold too: a group whose largest and smallest weight are at most 1e-4
+ * apart gets scale 1, and no scale is below 1/20000. Weights that small all through
+ * come back poorly, even as zeros: `quantizeMinMax` has no such limits.
+ *
  * Blocks the calling thread (about 0.8 s for 4096×4096); see
  * `quantizeHqqAsync` for worker threads, progress and aborting.
  *

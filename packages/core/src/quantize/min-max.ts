@@ -1,7 +1,7 @@
 import { requireBoolean } from "../errors.js";
 import type { Int4Weight } from "../weight.js";
 import { allocateInt4Weight, blocksOf, storeBlock } from "./blocks.js";
-import { fitMagnitude, fitRange, S4_RANGE, unsignedRange } from "./groups.js";
+import { fitMagnitude, fitRange, limitsOf, S4_RANGE, unsignedRange } from "./groups.js";
 import {
   type ParameterOptions,
   type QuantizeShape,
@@ -29,12 +29,13 @@ export function quantizeMinMax(weight: Float32Array, options: MinMaxOptions): In
   const roundZero = requireBoolean("roundZero", options.roundZero ?? false);
   const parameterDType = resolveParameterDType(options);
   const range = symmetric ? S4_RANGE : unsignedRange(4);
+  const limits = limitsOf(parameterDType);
   const result = allocateInt4Weight(input, symmetric);
   for (const block of blocksOf(input)) {
     const origin = block.row * input.k;
     const parameters = symmetric
-      ? fitMagnitude(block.weight, input.groupSize, range.highest, origin)
-      : fitRange(block.weight, input.groupSize, range.highest, roundZero, origin);
+      ? fitMagnitude(block.weight, input.groupSize, range.highest, limits, origin)
+      : fitRange(block.weight, input.groupSize, range.highest, roundZero, limits, origin);
     storeBlock(result, block, parameters, range, parameterDType);
   }
   return result;
