@@ -61,7 +61,8 @@ const OPTIONS = ["to", "include", "exclude", "requantize", "onProgress", "signal
  * format can hold them.
  *
  * @throws ArgumentError `W4A16_LOSSY_ZERO` where the format would lose real-valued
- * zeros and `requantize` is not given, or a CheckpointError.
+ * zeros and `requantize` is not given, `W4A16_INVALID_VALUE` where its parameters
+ * cannot hold the weight's, or a CheckpointError.
  */
 export async function convertCheckpoint(
   input: string,

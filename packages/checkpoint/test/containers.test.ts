@@ -275,6 +275,28 @@ describe("quantizing what is quantized in part", () => {
   });
 });
 
+test("parameters beyond float16 are refused, not written as infinite ones", async () => {
+  const shape = { outFeatures: 8, inFeatures: 32, groupSize: 32 };
+  const metadata = w4a16Metadata(new Map([["a", { signed: false, groupSize: 32 }]]));
+  for (const [scale, zero, expected] of [
+    [65504, 8, undefined],
+    [65519, 8, undefined],
+    [-1e6, 8, { subject: "layer a: scales[0]", received: "-1000000" }],
+    [65504, 1.5, { subject: "layer a: biases[0]", received: "-98256" }],
+  ] as const) {
+    const weight = halfWeight(1, shape, "eight");
+    const large = { ...weight, scales: weight.scales.fill(scale), zeros: weight.zeros.fill(zero) };
+    const bytes = safetensorsBytes(tensorsOf(w4a16Specs("a", shape), w4a16Bytes(large)), metadata);
+    const path = write(folder, "large.safetensors", bytes);
+    const out = join(folder, "large.gguf");
+    const to = zero === 8 ? "q4_0" : "q4_1";
+    const run = convertCheckpoint(path, out, { to });
+    if (expected) {
+      await expect(run).rejects.toMatchObject({ code: "W4A16_INVALID_VALUE", ...expected });
+    } else expect(await run).toMatchObject({ layers: ["a"] });
+  }
+});
+
 test.skipIf(process.platform === "win32")(
   "a named pipe is no checkpoint, and nobody waits for it",
   async () => {

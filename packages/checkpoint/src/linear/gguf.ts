@@ -1,5 +1,5 @@
 /** GGUF tensors of type Q4_0 and Q4_1 as layers, and such tensors of weights we write. */
-import { decodeFloat16, encodeFloat16, type Int4Weight } from "@w4a16/core";
+import { ArgumentError, decodeFloat16, encodeFloat16, type Int4Weight } from "@w4a16/core";
 import {
   biasesToZeros,
   fromGgufQ4_0,
@@ -13,6 +13,9 @@ import type { TensorSpec } from "../safetensors/encode.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { blankConstantGroups } from "./constant-groups.js";
 import type { LinearLayer } from "./types.js";
+
+/** Bits that all infinities and NaNs of float16 have. */
+const INFINITE = 0x7c00;
 
 /** Elements to a block, and so the group size. */
 const BLOCK = 32;
@@ -66,16 +69,31 @@ export function ggufSpecs(
  * Its bytes, of a weight with unsigned codes in groups of 32. Parameters are
  * rounded to the float16 that the format has; for Q4_0 every zero must be 8.
  *
- * @throws ArgumentError `W4A16_LOSSY_ZERO`.
+ * @throws ArgumentError `W4A16_LOSSY_ZERO`, or `W4A16_INVALID_VALUE` on a scale or a bias
+ * beyond float16.
  */
 export function ggufBytes(weight: Int4Weight, dtype: "Q4_0" | "Q4_1"): Uint8Array[] {
   const { outFeatures, inFeatures, packed, scales, zeros } = weight;
-  const d = encodeFloat16(scales);
+  const d = finiteHalves("scales", scales);
   const shape = { outFeatures, inFeatures };
   if (dtype === "Q4_0") {
     requireWholeZeros(zeros, "Q4_0", 8, 8);
     return [toGgufQ4_0({ packed, d }, shape)];
   }
-  const m = encodeFloat16(zerosToBiases(zeros, scales));
+  const m = finiteHalves("biases", zerosToBiases(zeros, scales));
   return [toGgufQ4_1({ packed, d, m }, shape)];
+}
+
+/** Float16 bits of parameters: an infinite one would make a whole block infinite or NaN. */
+function finiteHalves(subject: string, values: Float32Array): Uint16Array {
+  const bits = encodeFloat16(values);
+  const beyond = bits.findIndex((half) => (half & INFINITE) === INFINITE);
+  if (beyond < 0) return bits;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: `${subject}[${beyond}]`,
+    expected: "at most 65504, the largest float16, as GGUF stores it",
+    received: String(values[beyond]),
+    fix: "Convert to w4a16, hqq or onnx, which store float32.",
+  });
 }

@@ -1,8 +1,8 @@
 /** What `quantize` and `convert` share: the output formats, and the tensors copied as they are. */
 import { realpath, stat } from "node:fs/promises";
 import { resolve, sep } from "node:path";
-import type { Int4Weight } from "@w4a16/core";
-import { CheckpointError, clip, fileError, invalid } from "../errors.js";
+import { ArgumentError, type Int4Weight } from "@w4a16/core";
+import { CheckpointError, clip, fileError, inLayer, invalid } from "../errors.js";
 import { layoutGguf } from "../gguf/encode.js";
 import { ggufLacks } from "../gguf/types.js";
 import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
@@ -104,7 +104,12 @@ export function layerItem(
     tensors: specs(layer.name, shape),
     produce: async () => {
       const weight = await loadInOrder(layer, actOrderFix);
-      return { bytes: bytes(fitWeight(layer.name, weight, requirements, requantize)), note: null };
+      const fitted = fitWeight(layer.name, weight, requirements, requantize);
+      try {
+        return { bytes: bytes(fitted), note: null };
+      } catch (error) {
+        throw error instanceof ArgumentError ? inLayer(layer.name, error) : error;
+      }
     },
   };
 }
