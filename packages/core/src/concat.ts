@@ -1,4 +1,5 @@
 import { ArgumentError, describeValue } from "./errors.js";
+import { allocateInt4Weight } from "./quantize/blocks.js";
 import { type Int4Weight, requireInt4Weight } from "./weight.js";
 
 /**
@@ -6,6 +7,7 @@ import { type Int4Weight, requireInt4Weight } from "./weight.js";
  * as fused Q, K and V: its product is the parts' products side by side.
  *
  * @throws ArgumentError unless all share inFeatures, groupSize and signedness.
+ * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate it.
  */
 export function concatOutFeatures(weights: readonly Int4Weight[]): Int4Weight {
   const first = Array.isArray(weights) ? (weights[0] as Int4Weight | undefined) : undefined;
@@ -27,39 +29,18 @@ export function concatOutFeatures(weights: readonly Int4Weight[]): Int4Weight {
   const { inFeatures, groupSize, signed } = first;
   const widths = weights.map((weight) => weight.outFeatures);
   const outFeatures = widths.reduce((total, width) => total + width, 0);
-  const join = <T extends Uint8Array | Float32Array>(rows: number, into: T, parts: T[]): T => {
-    for (let row = 0, at = 0; row < rows; row++) {
-      parts.forEach((part, i) => {
+  const joined = allocateInt4Weight({ n: outFeatures, k: inFeatures, groupSize }, signed);
+  for (const field of ["packed", "scales", "zeros"] as const) {
+    const into = joined[field];
+    for (let at = 0, row = 0; at < into.length; row++) {
+      weights.forEach((weight, i) => {
         const width = widths[i]!;
-        into.set(part.subarray(row * width, (row + 1) * width), at);
+        into.set(weight[field].subarray(row * width, (row + 1) * width), at);
         at += width;
       });
     }
-    return into;
-  };
-  const groups = inFeatures / groupSize;
-  const parameters = () => new Float32Array(groups * outFeatures);
-  return {
-    outFeatures,
-    inFeatures,
-    groupSize,
-    signed,
-    packed: join(
-      inFeatures / 2,
-      new Uint8Array((inFeatures / 2) * outFeatures),
-      weights.map(({ packed }) => packed),
-    ),
-    scales: join(
-      groups,
-      parameters(),
-      weights.map(({ scales }) => scales),
-    ),
-    zeros: join(
-      groups,
-      parameters(),
-      weights.map(({ zeros }) => zeros),
-    ),
-  };
+  }
+  return joined;
 }
 
 function mismatch(field: keyof Int4Weight, first: Int4Weight, weight: Int4Weight): ArgumentError {

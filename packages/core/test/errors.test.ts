@@ -17,6 +17,7 @@ import {
   requireGroupSize,
   toBFloat16Bits,
 } from "../src/index.js";
+import { allocateInt4Weight } from "../src/quantize/blocks.js";
 
 const weight = new Float32Array(32);
 const shape = { outFeatures: 4, inFeatures: 8, groupSize: 8 };
@@ -82,6 +83,14 @@ const mistakes: Record<string, () => unknown> = {
   "no array to join": () => concatOutFeatures(undefined as never),
   "joining u4 and s4": () =>
     concatOutFeatures([good, quantizeMinMax(weight, { ...shape, symmetric: true })]),
+  "joining more than memory holds": () => {
+    const mebibyte = { outFeatures: 1, inFeatures: 2 ** 21, groupSize: 2 ** 21 };
+    const parameters = { scales: new Float32Array(1), zeros: new Float32Array(1) };
+    const part = { ...mebibyte, ...parameters, signed: false, packed: new Uint8Array(2 ** 20) };
+    return concatOutFeatures(Array(2 ** 20).fill(part));
+  },
+  "a weight larger than memory": () =>
+    allocateInt4Weight({ n: 2 ** 40, k: 8, groupSize: 8 }, false),
   "an unknown device": () => openDevice("gpu", [absent]),
   "an absent device": () => openDevice("cuda", [absent]),
   "no list of devices": () => openDevice("auto", undefined as never),

@@ -1,6 +1,7 @@
 /** A weight is quantized a block of rows at a time, which stays in the second-level cache. */
 import { packLinearRows } from "@w4a16/packing";
 import type { DType } from "../dtype/dtype.js";
+import { allocateOrThrow } from "../memory.js";
 import type { Int4Weight } from "../weight.js";
 import { type CodeRange, encodeGroups, type GroupParameters, keepIn } from "./groups.js";
 import type { QuantizeInput } from "./options.js";
@@ -25,20 +26,26 @@ export function blocksOf({ weight, n, k }: QuantizeInput): Block[] {
   });
 }
 
-/** An `Int4Weight` being made, block by block. */
+/**
+ * An `Int4Weight` of zeros, to be filled in.
+ *
+ * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate it.
+ */
 export function allocateInt4Weight(
-  { n, k, groupSize }: QuantizeInput,
+  { n, k, groupSize }: Omit<QuantizeInput, "weight">,
   signed: boolean,
 ): Int4Weight {
-  return {
+  const bytes = (k / 2) * n;
+  const parameters = (k / groupSize) * n;
+  return allocateOrThrow(bytes + 8 * parameters, () => ({
     outFeatures: n,
     inFeatures: k,
     groupSize,
     signed,
-    packed: new Uint8Array((k / 2) * n),
-    scales: new Float32Array((k / groupSize) * n),
-    zeros: new Float32Array((k / groupSize) * n),
-  };
+    packed: new Uint8Array(bytes),
+    scales: new Float32Array(parameters),
+    zeros: new Float32Array(parameters),
+  }));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ArgumentError, requireBoolean, requireInteger } from "../errors.js";
+import { allocateOrThrow } from "../memory.js";
 import {
   encodeGroups,
   fitRange,
@@ -40,6 +41,7 @@ export interface QuantizedCodes {
  * with little range hold here too, with and without `optimize`.
  *
  * @throws ArgumentError on a wrong shape, length, group size or option, and on NaN or Inf.
+ * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate the result.
  */
 export function quantizeCodes(weight: Float32Array, options: QuantizeCodesOptions): QuantizedCodes {
   const input = requireInput(weight, options, [...HQQ_OPTIONS, "bits", "optimize"]);
@@ -47,12 +49,13 @@ export function quantizeCodes(weight: Float32Array, options: QuantizeCodesOption
   const settings = resolveHqq(options);
   const range = unsignedRange(bits);
   const { k, groupSize } = input;
-  const result = {
+  const groups = weight.length / groupSize;
+  const result = allocateOrThrow(weight.length + 8 * groups, () => ({
     bits,
     codes: new Uint8Array(weight.length),
-    scales: new Float32Array(weight.length / groupSize),
-    zeros: new Float32Array(weight.length / groupSize),
-  };
+    scales: new Float32Array(groups),
+    zeros: new Float32Array(groups),
+  }));
   const store = (row: number, rows: Float32Array, parameters: GroupParameters) => {
     const kept = keepIn(settings.parameterDType, parameters);
     encodeGroups(rows, groupSize, kept, range, result.codes.subarray(row * k));

@@ -45,8 +45,8 @@ export const MAX_WORKERS = 1024;
  * free, progress is told, and an `AbortSignal` stops it. Rows are copied to the
  * threads a block at a time, so the weight must not change until the result is there.
  *
- * @throws (rejects with) ArgumentError, AbortedError, or DeviceError
- * `W4A16_WORKER_FAILED` if a worker thread cannot be started or dies.
+ * @throws (rejects with) ArgumentError, AbortedError, or DeviceError: `W4A16_WORKER_FAILED`
+ * if a worker thread cannot be started or dies, `W4A16_OUT_OF_MEMORY` as `quantizeHqq`.
  */
 export async function quantizeHqqAsync(
   weight: Float32Array,

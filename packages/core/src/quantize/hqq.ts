@@ -26,6 +26,7 @@ import {
  *
  * @param weight float32 values [N, K], all finite.
  * @throws ArgumentError on a wrong shape, length, group size or option, and on NaN or Inf.
+ * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate the result.
  */
 export function quantizeHqq(weight: Float32Array, options: QuantizeShape & HqqOptions): Int4Weight {
   const input = requireInput(weight, options, HQQ_OPTIONS);

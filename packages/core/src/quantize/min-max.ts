@@ -22,6 +22,7 @@ export interface MinMaxOptions extends QuantizeShape, ParameterOptions {
  *
  * @param weight float32 values [N, K], all finite.
  * @throws ArgumentError on a wrong shape, length, group size or option, and on NaN or Inf.
+ * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate the result.
  */
 export function quantizeMinMax(weight: Float32Array, options: MinMaxOptions): Int4Weight {
   const input = requireInput(weight, options, ["symmetric", "roundZero", "parameterDType"]);
