@@ -54,6 +54,11 @@ const mistakes: Record<string, () => unknown> = {
   "iterations < 0": () => quantizeHqq(weight, { ...shape, iterations: -1 }),
   "earlyStop = 1": () => quantizeHqq(weight, { ...shape, earlyStop: 1 as never }),
   "9 bits": () => quantizeCodes(weight, { ...shape, bits: 9 }),
+  "a range for 1 bit that float32 does not hold": () =>
+    quantizeCodes(
+      weight.map((_, i) => (i % 2 ? 3e38 : -3e38)),
+      { ...shape, bits: 1, optimize: false },
+    ),
   "no weight": () => dequantize(undefined as never),
   "packed of a wrong length": () => dequantize({ ...good, packed: new Uint8Array(15) }),
   "scales as Float64Array": () => dequantize({ ...good, scales: new Float64Array(4) as never }),

@@ -40,7 +40,8 @@ export interface QuantizedCodes {
  * other layouts and bit widths than those of `quantizeHqq`, whose limits for groups
  * with little range hold here too, with and without `optimize`.
  *
- * @throws ArgumentError on a wrong shape, length, group size or option, and on NaN or Inf.
+ * @throws ArgumentError on a wrong shape, length, group size or option, on NaN or Inf, and on a
+ * scale or zero that its type does not hold.
  * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate the result.
  */
 export function quantizeCodes(weight: Float32Array, options: QuantizeCodesOptions): QuantizedCodes {

@@ -38,11 +38,15 @@ export interface KeptParameters extends GroupParameters {
 /**
  * Fitted parameters as numbers of `dtype`.
  *
- * @throws ArgumentError `W4A16_INVALID_VALUE` if one is beyond the type's range.
+ * @throws ArgumentError `W4A16_INVALID_VALUE` if one is beyond the type's range, float32's too.
  */
 export function keepIn(dtype: DType, { inverseScales, zeros }: GroupParameters): KeptParameters {
   const fitted = inverseScales.map(inverse);
-  if (dtype === "float32") return { inverseScales, scales: fitted, zeros };
+  if (dtype === "float32") {
+    requireFinite("scale", fitted);
+    requireFinite("zero", zeros);
+    return { inverseScales, scales: fitted, zeros };
+  }
   const scales = roundWithin(dtype, fitted, "scale");
   return {
     inverseScales: scales.map(inverse),
@@ -53,9 +57,25 @@ export function keepIn(dtype: DType, { inverseScales, zeros }: GroupParameters):
 
 const inverse = (value: number) => 1 / value;
 
+function requireFinite(what: string, values: Float32Array): void {
+  const beyond = indexOfNonFinite(values);
+  if (beyond < 0) return;
+  throw new ArgumentError({
+    code: "W4A16_INVALID_VALUE",
+    subject: "weight",
+    expected: "groups whose scales and zeros float32 holds",
+    received: `a group with a ${what} of ${values[beyond]}`,
+    fix: "Divide the weight by a power of two first, or use more bits.",
+  });
+}
+
+function indexOfNonFinite(values: Float32Array): number {
+  return values.findIndex((value) => !Number.isFinite(value));
+}
+
 function roundWithin(dtype: DType, values: Float32Array, what: string): Float32Array {
   const rounded = roundTo(dtype, values);
-  const beyond = rounded.findIndex((value) => !Number.isFinite(value));
+  const beyond = indexOfNonFinite(rounded);
   if (beyond < 0) return rounded;
   throw new ArgumentError({
     code: "W4A16_INVALID_VALUE",

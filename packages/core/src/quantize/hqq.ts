@@ -25,7 +25,8 @@ import {
  * `quantizeHqqAsync` for worker threads, progress and aborting.
  *
  * @param weight float32 values [N, K], all finite.
- * @throws ArgumentError on a wrong shape, length, group size or option, and on NaN or Inf.
+ * @throws ArgumentError on a wrong shape, length, group size or option, on NaN or Inf, and on a
+ * scale or zero that its type does not hold.
  * @throws DeviceError `W4A16_OUT_OF_MEMORY` if the runtime cannot allocate the result.
  */
 export function quantizeHqq(weight: Float32Array, options: QuantizeShape & HqqOptions): Int4Weight {
