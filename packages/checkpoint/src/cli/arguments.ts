@@ -73,13 +73,13 @@ export class Arguments {
     );
   }
 
-  /** A number > 0. */
-  positive(name: string): number | undefined {
+  /** A number ≥ 0. */
+  notNegative(name: string): number | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
     const value = Number(text);
-    if (text.trim() !== "" && value > 0 && Number.isFinite(value)) return value;
-    throw usageError(`--${name}`, "a number above 0", JSON.stringify(text));
+    if (text.trim() !== "" && value >= 0 && Number.isFinite(value)) return value;
+    throw usageError(`--${name}`, "a number of at least 0", JSON.stringify(text));
   }
 
   /** One of a few names. */

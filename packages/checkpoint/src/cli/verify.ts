@@ -26,7 +26,7 @@ export const verify = defineCommand({
     const file = given.place("file");
     const against = given.text("against");
     if (!against) throw usageError("--against", "the original checkpoint", "nothing");
-    const maxError = given.positive("max-error");
+    const maxError = given.notNegative("max-error");
     const report = await withProgress(given.flag("json"), (progress, signal) =>
       verifyCheckpoint(file, { against, maxError, signal, onProgress: progress.update }),
     );
