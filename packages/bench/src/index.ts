@@ -15,6 +15,7 @@ export { renderChart } from "./report/charts.js";
 export { contendersIn, groupRows, tableOf } from "./report/format.js";
 export { renderReport } from "./report/html.js";
 export { type ReadmeOptions, type RenderedReadme, renderReadme } from "./report/markdown.js";
+export { type Reporter, SILENT } from "./reporter.js";
 export * from "./results.js";
 export { type RunOutcome, runBenchmarks } from "./run.js";
 export type { Settings } from "./settings.js";

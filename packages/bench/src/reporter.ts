@@ -14,7 +14,7 @@ export interface Reporter {
   end(): void;
 }
 
-/** Says nothing. */
+/** A reporter that says nothing. */
 export const SILENT: Reporter = {
   begin: () => {},
   step: () => {},

@@ -1,9 +1,7 @@
 /** The main suite on the reference device, timed by the host's clock. */
 import { reference } from "@w4a16/reference";
 import { describe, expect, it } from "vitest";
-import { type Reporter, SILENT } from "../src/reporter.js";
-import type { Row } from "../src/results.js";
-import { runBenchmarks } from "../src/run.js";
+import { type Reporter, type Row, runBenchmarks, SILENT } from "../src/index.js";
 import { PEERS } from "../src/settings.js";
 import { runMatmul } from "../src/suites/matmul.js";
 import { matmulSettings } from "./helpers/settings.js";
