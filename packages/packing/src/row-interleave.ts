@@ -17,11 +17,11 @@ import {
 import {
   ArgumentError,
   requireBoolean,
-  requireEvenInFeatures,
   requireInstance,
   requireInteger,
   requireOptions,
 } from "./errors.js";
+import { requireLinear } from "./linear.js";
 
 export interface MatrixShape {
   /** Number of rows; even, since a byte holds two of them. */
@@ -40,6 +40,9 @@ export interface Signedness {
   /** True: s4, an `Int8Array`. False, the default: u4, a `Uint8Array`. */
   readonly signed?: boolean | undefined;
 }
+
+/** Without tiles; K even, as everywhere. */
+const GRANULARITY = { layout: "row interleave" };
 
 /** [N, K] tile that keeps both sides of the transposition in the first-level cache. */
 const TILE_N = 32;
@@ -95,7 +98,7 @@ export function unpackRowInterleave(packed: Uint8Array, shape: MatrixShape & Sig
  * @throws ArgumentError on odd K, a wrong length, or a code outside its range.
  */
 export function packLinear(codes: Codes, shape: LinearShape): Uint8Array {
-  const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures"]);
+  const { n, k } = requireLinear(shape, GRANULARITY);
   requireCodes(codes, n * k, "[outFeatures, inFeatures]");
   const packed = new Uint8Array((k / 2) * n);
   packTiles(codes, k, packed, n, 0, n);
@@ -115,7 +118,7 @@ export function packLinearRows(
   row: number,
   packed: Uint8Array,
 ): void {
-  const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures"]);
+  const { n, k } = requireLinear(shape, GRANULARITY);
   requireInteger("row", row, 0, n);
   requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
   requireInstance<Codes>("codes", codes, CODES);
@@ -161,7 +164,7 @@ export function unpackLinear<S extends boolean = false>(
   shape: LinearShape & { readonly signed?: S | undefined },
 ): S extends true ? Int8Array : Uint8Array;
 export function unpackLinear(packed: Uint8Array, shape: LinearShape & Signedness): Codes {
-  const { n, k } = checkLinear(shape, ["outFeatures", "inFeatures", "signed"]);
+  const { n, k } = requireLinear(shape, GRANULARITY, ["signed"]);
   requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
   const signed = requireBoolean("signed", shape.signed ?? false);
   const { codes, shift } = allocateCodes(n * k, signed);
@@ -195,12 +198,4 @@ function checkMatrix(shape: MatrixShape, known: string[]): { rows: number; cols:
     received: String(rows),
     fix: "Append a row of zero codes, and drop it after unpacking.",
   });
-}
-
-function checkLinear(shape: LinearShape, known: string[]): { n: number; k: number } {
-  requireOptions("shape", shape, known);
-  const n = requireInteger("outFeatures", shape.outFeatures, 0);
-  const k = requireInteger("inFeatures", shape.inFeatures, 0);
-  requireEvenInFeatures(k);
-  return { n, k };
 }
