@@ -66,6 +66,7 @@ export function requireWords(
 ): Int32Array {
   requireInstance<Int32Array | Uint32Array>("words", words, [Int32Array, Uint32Array]);
   requireLength("words", words, length, shape);
+  if (length === 0) return new Int32Array(0); // a detached buffer has no view
   return new Int32Array(words.buffer, words.byteOffset, words.length);
 }
 

@@ -47,6 +47,7 @@ export function transposeWords(from: Uint32Array, rows: number, cols: number): U
 /** Transposes parameters [rows, cols] into [cols, rows], bit for bit. */
 export function transposeFloats(from: Float32Array, rows: number, cols: number): Float32Array {
   requireMatrix(from, Float32Array, rows, cols);
+  if (from.length === 0) return new Float32Array(0); // a detached buffer has no view
   const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
   return new Float32Array(transposeWords(bits, rows, cols).buffer);
 }

@@ -233,6 +233,13 @@ test("a weight with a size of 0 takes no time, however large the other size", ()
   for (const { length } of results) expect(length).toBe(0);
 }, 2000);
 
+test("a detached array is one without elements", () => {
+  const [words, floats] = [new Uint32Array(8), new Float32Array(8)];
+  structuredClone(0, { transfer: [words.buffer, floats.buffer] });
+  expect(fromMlx(words, { outFeatures: 0, inFeatures: 8 })).toEqual(new Uint8Array(0));
+  expect(transposeFloats(floats, 0, 8)).toEqual(new Float32Array(0));
+});
+
 /** Words worked out on paper: in-features (or out-features) 0 … 7 with codes 0 … 7. */
 describe("by hand", () => {
   const alongK = Uint8Array.of(0x10, 0x32, 0x54, 0x76);
