@@ -34,7 +34,7 @@ import { CpuWeight } from "./weight.js";
 /** Aborted calls whose reasons are kept for reads still to come. */
 const KEPT_ABORTS = 256;
 
-/** Products that a signal aborts: one listener for all, of which Node suspects more than ten. */
+/** Products that a signal aborts, by one listener: of more than ten on a signal, Node warns. */
 interface Watch {
   readonly ids: Set<number>;
   readonly onAbort: () => void;

@@ -7,6 +7,11 @@ import { CPU_KERNELS, cpu, openCpu, supportedKernels } from "../src/index.js";
 const available = cpu.availability().available;
 const [M, N, K] = [37, 200, 448];
 const int4 = randomInt4Weight(seededRandom(1), { outFeatures: N, inFeatures: K, groupSize: 64 });
+const squareInt4 = randomInt4Weight(seededRandom(3), {
+  outFeatures: 1024,
+  inFeatures: 1024,
+  groupSize: 64,
+});
 const values = randomNormal(seededRandom(2), M * Math.max(N, K));
 
 afterEach(() => vi.unstubAllEnvs());
@@ -171,9 +176,7 @@ describe.runIf(available)("results", () => {
 
   it("many products may share a signal: it has one listener, and aborts them all", async () => {
     using device = openCpu({ threads: 1 });
-    const square = device.loadWeight(
-      randomInt4Weight(seededRandom(3), { outFeatures: 1024, inFeatures: 1024, groupSize: 64 }),
-    );
+    const square = device.loadWeight(squareInt4);
     const x = device.tensor([512, 1024], "float32");
     const controller = new AbortController();
     const added = vi.spyOn(controller.signal, "addEventListener");
@@ -187,9 +190,7 @@ describe.runIf(available)("results", () => {
 
   it("what was made of an aborted result is aborted too; writing repairs it", async () => {
     using device = openCpu({ threads: 1 });
-    const square = device.loadWeight(
-      randomInt4Weight(seededRandom(3), { outFeatures: 1024, inFeatures: 1024, groupSize: 64 }),
-    );
+    const square = device.loadWeight(squareInt4);
     const x = device.tensor([2048, 1024], "float32");
     const controller = new AbortController();
     const y = square.matmul(x, { signal: controller.signal });

@@ -36,8 +36,7 @@ static_assert(kMostTiles * kMostChunk <= kSlots && kMostTurnedTiles * kChunk <= 
 // Rows × tiles of a task whose sums are kept.
 constexpr size_t kSums = 4 * kPanelRows;
 // Largest error, relative to the result, that two digits may cause: normally distributed products
-// take 2.6e-5, and relied on where a product has enough terms for
-// chance to even out.
+// take 2.6e-5. An estimate, relied on where a product has enough terms for chance to even out.
 constexpr float kFloat16Error = 2.9e-5f;
 constexpr size_t kFloat16Terms = size_t{1} << 20;
 

@@ -131,7 +131,8 @@ bool PackedWeight::pack(const Int4Source& source, ThreadPool& pool) {
     exceptional[tile] =
         packParameters(source, view_, tile, source.scales, kLargestScale, scales + at) |
         packParameters(source, view_, tile, source.zeros, kLargestZero, zeros + at);
-    surveys[tile] = surveyTile(view_, tile, scales + at);
+    clearIdleScales(view_, tile, scales + at);
+    surveys[tile] = surveyTile(view_, tile);
   });
   size_t columns = 0;
   for (size_t tile = 0; tile < view_.nTiles; tile++) {

@@ -34,9 +34,8 @@ uint32_t nibblesOf(size_t rows) {
   return mask;
 }
 
-// A quantizer gives a group of equal values any scale, with all codes at the zero. Beside ordinary
-// scales it would spoil the fixed point of its neighbours, so it becomes 0.
-void clearIdleScales(const WeightView& w, const uint8_t* codes, const float* zeros, float* scales) {
+// clearIdleScales of one group.
+void clearIdle(const WeightView& w, const uint8_t* codes, const float* zeros, float* scales) {
   uint32_t zeroCodes[kTile], differing[kTile];
   for (size_t n = 0; n < kTile; n++) {
     const float code = zeros[n] + w.codeBias;
@@ -73,6 +72,15 @@ void addSquares(const WeightView& w, const uint8_t* pair, const float* zeros, co
   }
 }
 
+// Calls f(codes, at) for each group of a tile: its codes, and where its scales and zeros begin.
+template <class F>
+void forGroups(const WeightView& w, size_t tile, F f) {
+  const uint8_t* codes = w.codes + tile * w.quads * kQuadBytes;
+  for (size_t g = 0; g < w.groups; g++, codes += w.quadsPerGroup * kQuadBytes) {
+    f(codes, (tile * w.groups + g) * kTile);
+  }
+}
+
 // How unevenly the scales of a tile in a group are spread: 64 · max² / Σ squares, from 1 to 64.
 float spread(const float* scales) {
   float largest = 0, sum = 0;
@@ -89,16 +97,18 @@ constexpr double kMostOffCentre = 8;
 
 }  // namespace
 
-TileSurvey surveyTile(const WeightView& w, size_t tile, float* scales) {
+void clearIdleScales(const WeightView& w, size_t tile, float* scales) {
+  forGroups(w, tile, [&](const uint8_t* codes, size_t at) {
+    clearIdle(w, codes, w.zeros + at, scales + (at - tile * w.groups * kTile));
+  });
+}
+
+TileSurvey surveyTile(const WeightView& w, size_t tile) {
   TileSurvey survey;
-  const uint8_t* codes = w.codes + tile * w.quads * kQuadBytes;
-  const float* zeros = w.zeros + tile * w.groups * kTile;
-  for (size_t g = 0; g < w.groups; g++, codes += w.quadsPerGroup * kQuadBytes) {
-    const size_t at = g * kTile;
-    clearIdleScales(w, codes, zeros + at, scales + at);
-    addSquares(w, codes, zeros + at, scales + at, survey);
-  }
-  survey.hasTinyScales = hasTinyScales(scales, w.groups * kTile);
+  forGroups(w, tile, [&](const uint8_t* codes, size_t at) {
+    addSquares(w, codes, w.zeros + at, w.scales + at, survey);
+  });
+  survey.hasTinyScales = hasTinyScales(w.scales + tile * w.groups * kTile, w.groups * kTile);
   return survey;
 }
 

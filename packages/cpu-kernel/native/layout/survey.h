@@ -13,9 +13,13 @@ struct TileSurvey {
   double aboutEight = 0, aboutZeros = 0;
 };
 
-// Looks at a tile whose codes, scales and zeros are packed already, and sets those of its scales
-// to 0 that multiply nothing but zeros.
-TileSurvey surveyTile(const WeightView& w, size_t tile, float* scales);
+// Sets the scales of a packed tile, which `scales` begins, to 0 where all codes of a group are at
+// the zero: a quantizer gives such a group any scale, which beside ordinary ones would spoil the
+// fixed point of its neighbours.
+void clearIdleScales(const WeightView& w, size_t tile, float* scales);
+
+// Looks at a packed tile.
+TileSurvey surveyTile(const WeightView& w, size_t tile);
 
 TileSurvey sumOf(const std::vector<TileSurvey>& tiles);
 
