@@ -141,7 +141,7 @@ export interface NativeAddon {
   /** Multiplies and adds in registers. @returns how many multiplications and additions were enqueued. */
   probeMultiplyAdd(device: Device, sink: Buffer, type: number): number;
 
-  /** Names of the kernels that could compute a product of 16-bit activations; what would be used first. */
+  /** Names of the kernels that could compute a product of 16-bit activations; what the models choose first. */
   candidates(device: Device, ...product: NativeProduct): string[];
   /** From now on the product uses that kernel; with no name, the one the models choose. @returns whether there is one of that name. */
   useCandidate(device: Device, ...operands: readonly [...NativeProduct, name: string]): boolean;

@@ -19,7 +19,12 @@ import {
 } from "@w4a16/core";
 import type { CudaDevice } from "./device.js";
 import { native } from "./failures.js";
-import { requireDenseSize, requireFusedSize, requireWeightSize } from "./limits.js";
+import {
+  requireDenseSize,
+  requireFusedSize,
+  requireRowCount,
+  requireWeightSize,
+} from "./limits.js";
 import { CALL, DATA_TYPE, type KernelChoice } from "./native.js";
 import { CudaTensor } from "./tensor.js";
 
@@ -112,6 +117,7 @@ export class CudaWeight extends Handle implements DeviceWeight {
     requireDirection("direction", direction);
     const rows = Math.max(1, requireInteger("m", m, 0));
     requireDType("dtype", dtype);
+    if (dtype !== "float32") requireRowCount("m", rows);
     const { addon, id } = this.device;
     const transposed = direction === "matmulTransposed";
     return native("explain", () => addon.choose(id, this.id, transposed, rows, DATA_TYPE[dtype]));

@@ -8,7 +8,7 @@ import {
   requireInteger,
   requireOptions,
 } from "@w4a16/core";
-import { requireWeightSize } from "../limits.js";
+import { requireRowCount, requireWeightSize } from "../limits.js";
 import type { NativeProduct } from "../native.js";
 
 /** A product to tune: M rows of activations and a weight [N, K] with groups of G. */
@@ -62,6 +62,7 @@ function requireShape(subject: string, shape: unknown): Product[] {
     });
   }
   requireWeightSize(n, k, [`${subject}.n`, `${subject}.k`]);
+  requireRowCount(`${subject}.m`, m);
   const wanted =
     direction === undefined ? DIRECTIONS : [requireDirection(`${subject}.direction`, direction)];
   return wanted.map((direction) => ({ m, n, k, groupSize, direction }));
