@@ -91,7 +91,7 @@ function requireMaxError(value: unknown): number {
     subject: "maxError",
     expected: "a number of at least 0",
     received: describeValue(value),
-    fix: "Leave it away for 0.2.",
+    fix: "Omit it for 0.2.",
   });
 }
 

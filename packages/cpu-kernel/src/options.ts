@@ -58,7 +58,7 @@ function resolveKernel(option: string | undefined, info: NativeInfo): string {
   if (wanted === undefined) return supported[0]!;
   if (supported.includes(wanted)) return wanted;
   const subject = option === undefined ? "W4A16_CPU_KERNEL" : "kernel";
-  const fix = "Choose one of these, or leave it away for the best.";
+  const fix = "Choose one of these, or omit it for the best.";
   if (!CPU_KERNELS.includes(wanted as CpuKernel)) {
     throw invalid(subject, CPU_KERNELS.join(", "), wanted, fix);
   }

@@ -81,7 +81,7 @@ function requireTuning(option: unknown): string | undefined {
     subject: "tuning",
     expected: "a path, or false",
     received: describeValue(option),
-    fix: "Leave it away for a file in the user's cache folder.",
+    fix: "Omit it for a file in the user's cache folder.",
   });
 }
 
@@ -99,6 +99,6 @@ function requireKernel(option: unknown): KernelPreference | undefined {
     subject: subject as string,
     expected: "portable or hopper",
     received: describeValue(value),
-    fix: "Leave it away: the kernel that is expected to be faster is used.",
+    fix: "Omit it: the kernel that is expected to be faster is used.",
   });
 }

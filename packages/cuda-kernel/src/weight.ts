@@ -177,6 +177,6 @@ function requireStrategy(strategy: unknown, x: DType, out: DType, hasBias: boole
     subject: "strategy",
     expected,
     received: received!,
-    fix: "Leave the strategy away: the fused kernel takes every combination.",
+    fix: "Omit the strategy: the fused kernel takes every combination.",
   });
 }

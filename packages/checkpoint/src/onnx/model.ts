@@ -91,7 +91,7 @@ function requireAccuracyLevel(level: unknown): number {
     subject: "accuracyLevel",
     expected: "0, 1 or 4",
     received: describeValue(level),
-    fix: "Leave it away for 0: products in float32.",
+    fix: "Omit it for 0: products in float32.",
   });
 }
 

@@ -149,7 +149,7 @@ function resolveOutDtype(x: DeviceTensor, out: DeviceTensor | undefined, wanted?
       subject: "outDtype",
       expected: `the dtype of out, ${out.dtype}`,
       received: describeValue(wanted),
-      fix: "Leave outDtype away when out is given.",
+      fix: "Omit outDtype when out is given.",
     });
   }
   return out?.dtype ?? wanted ?? x.dtype;

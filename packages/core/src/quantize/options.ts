@@ -117,6 +117,6 @@ function requireNumber(subject: string, value: unknown, above: number, most: num
     subject,
     expected: `a number above ${above}${bound}`,
     received: describeValue(value),
-    fix: `Leave ${subject} away for its default.`,
+    fix: `Omit ${subject} for its default.`,
   });
 }
