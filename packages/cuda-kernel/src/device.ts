@@ -106,6 +106,7 @@ export class CudaDevice extends Handle implements Device {
     return new CudaStream(this);
   }
 
+  /** A point in a stream that can be waited for; two of them measure the GPU's time. */
   createEvent(): CudaEvent {
     this.requireLive("device");
     return new CudaEvent(this);

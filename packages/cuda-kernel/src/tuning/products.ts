@@ -13,14 +13,19 @@ import type { NativeProduct } from "../native.js";
 
 /** A product to tune: M rows of activations and a weight [N, K] with groups of G. */
 export interface TuneShape {
+  /** M: a result is for exactly so many rows. */
   readonly m: number;
+  /** N */
   readonly n: number;
+  /** K */
   readonly k: number;
+  /** G, a divisor of K. */
   readonly groupSize: number;
   /** Default: both. */
   readonly direction?: Direction | undefined;
 }
 
+/** One product of a {@link TuneShape}. */
 export interface Product extends TuneShape {
   readonly direction: Direction;
 }

@@ -17,14 +17,17 @@ import type { TunedKernel } from "./cache.js";
 import type { KernelChoices } from "./choices.js";
 import { nativeProduct, type Product, requireProducts } from "./products.js";
 
+/** Options of `device.tune`. */
 export interface TuneOptions {
   /** Ends after about so many seconds, with what was measured by then. Default 60. */
   readonly seconds?: number | undefined;
+  /** Stops between two rounds of measuring; what was finished stays. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each product. */
   readonly onProgress?: ((progress: TuneProgress) => void) | undefined;
 }
 
+/** How far `device.tune` is. */
 export interface TuneProgress {
   /** Products measured so far, and in all. */
   readonly done: number;
@@ -142,7 +145,10 @@ function captureEach(
   }
 }
 
-/** Medians in microseconds; the graphs take turns, each after the second-level cache was filled with other data. */
+/**
+ * Medians in microseconds. The graphs take turns, each after the second-level cache was filled
+ * with other data.
+ */
 async function measure(
   device: CudaDevice,
   graphs: readonly CudaGraph[],
