@@ -15,10 +15,10 @@ export const CPU_KERNELS = ["avx512-bf16", "avx512-vnni", "avx2", "neon", "porta
 /** A kernel's name. */
 export type CpuKernel = (typeof CPU_KERNELS)[number];
 
-const PRECISIONS = ["exact", "bfloat16"] as const;
-
 /** How activations may be rounded before they are multiplied: see {@link CpuOptions}. */
-export type CpuPrecision = (typeof PRECISIONS)[number];
+export type CpuPrecision = "exact" | "bfloat16";
+
+const PRECISIONS: readonly CpuPrecision[] = ["exact", "bfloat16"];
 
 const MAX_THREADS = 1024;
 
