@@ -16,7 +16,7 @@ Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
 
 export default defineConfig({
   test: {
-    include: ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts"],
     // Two cores in CI: threads share one process and start faster than forks,
     // but worker_threads and native addons want a process of their own.
     pool: "forks",

@@ -6,6 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { elementCount } from "w4a16";
 
 /** A linear layer's weight, [N, K] as `torch.nn.Linear` stores it. */
 export interface LinearLayer {
@@ -32,7 +33,6 @@ const LAYERS: ReadonlyArray<readonly [name: string, pattern: RegExp]> = [
 interface ManifestWeight {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly dtype: string;
 }
 
 /** Reads the layers; the package's code is not loaded, only its files. */
@@ -47,13 +47,14 @@ export async function readLayers(): Promise<LinearLayer[]> {
   const tensors = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   let offset = 0;
   for (const { name, shape } of weights) {
-    const length = shape.reduce((product, size) => product * size, 1);
+    const length = elementCount(shape);
     tensors.set(name, { shape, data: new Float32Array(buffer, offset, length) });
     offset += length * Float32Array.BYTES_PER_ELEMENT;
   }
   return LAYERS.map(([name, pattern]) => {
-    const [key] = [...tensors.keys()].filter((candidate) => pattern.test(candidate));
-    const { shape, data } = tensors.get(key ?? "") ?? { shape: [], data: new Float32Array() };
+    const found = [...tensors].find(([key]) => pattern.test(key));
+    if (!found) throw new Error(`The model in ${folder} has no ${name}: ${pattern}`);
+    const { shape, data } = found[1];
     // TensorFlow stores [in, out], with two leading 1s where a layer is a convolution.
     const [inFeatures = 0, outFeatures = 0] = shape.slice(-2);
     return { name, outFeatures, inFeatures, weight: transpose(data, inFeatures, outFeatures) };

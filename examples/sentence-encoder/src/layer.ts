@@ -1,20 +1,17 @@
 /** Quantizes one layer, multiplies with it in both directions, checks and times it. */
-
 import { relativeFrobenius } from "@w4a16/reference/metrics";
 import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import {
   type Device,
-  type DeviceTensor,
   type DeviceWeight,
   type Direction,
-  decode,
   dequantize,
-  encode,
   exactMatmul,
   exactMatmulTransposed,
   type Int4Weight,
   quantizeHqqAsync,
   quantizeMinMax,
+  roundTo,
 } from "w4a16";
 import type { LinearLayer } from "./encoder.js";
 
@@ -24,11 +21,13 @@ export interface Product {
   readonly error: number;
   /** The largest error allowed. */
   readonly bound: number;
-  /** Median time of a call, read included, in microseconds. */
+  /** Median time of a call, until its product is there, in microseconds. */
   readonly microseconds: number;
+  /** Multiplications and additions, in 10⁹ a second. */
   readonly gflops: number;
 }
 
+/** What was found of one layer. */
 export interface LayerResult {
   readonly layer: LinearLayer;
   readonly bytesBefore: number;
@@ -69,25 +68,17 @@ export async function runLayer(layer: LinearLayer, options: LayerOptions): Promi
     onProgress: ({ done, total }) => onProgress((0.8 * done) / total),
   });
   const random = seededRandom(seed);
-  const x = bfloat16(randomNormal(random, rows * layer.inFeatures));
-  const dy = bfloat16(randomNormal(random, rows * layer.outFeatures));
+  const x = roundTo("bfloat16", randomNormal(random, rows * layer.inFeatures));
+  const dy = roundTo("bfloat16", randomNormal(random, rows * layer.outFeatures));
   const exact = {
     matmul: exactMatmul(quantized, x, rows),
     matmulTransposed: exactMatmulTransposed(quantized, dy, rows),
   };
-  const inputs = { matmul: x, matmulTransposed: dy };
   const products = async (on: Device) => {
     using weight = on.loadWeight(quantized);
-    return {
-      matmul: await runProduct("matmul", weight, inputs.matmul, rows, exact.matmul),
-      matmulTransposed: await runProduct(
-        "matmulTransposed",
-        weight,
-        inputs.matmulTransposed,
-        rows,
-        exact.matmulTransposed,
-      ),
-    };
+    const run = (direction: Direction, input: Float32Array) =>
+      runProduct(direction, weight, input, rows, exact[direction]);
+    return { matmul: await run("matmul", x), matmulTransposed: await run("matmulTransposed", dy) };
   };
   const fused = await products(device);
   onProgress(0.9);
@@ -118,7 +109,10 @@ async function runProduct(
   using out = device.tensor([rows, width], "float32");
   weight[direction](x, { out });
   const error = relativeFrobenius(await out.readFloat32(), exact);
-  const microseconds = await medianTime(() => call(weight, direction, x, out));
+  const microseconds = await medianTime(async () => {
+    weight[direction](x, { out });
+    await device.synchronize();
+  });
   const operations = 2 * rows * weight.outFeatures * weight.inFeatures;
   return {
     error,
@@ -126,16 +120,6 @@ async function runProduct(
     microseconds,
     gflops: operations / microseconds / 1e3,
   };
-}
-
-async function call(
-  weight: DeviceWeight,
-  direction: Direction,
-  x: DeviceTensor,
-  out: DeviceTensor,
-) {
-  weight[direction](x, { out });
-  await weight.device.synchronize();
 }
 
 /** Median of at least 5 calls, and of as many as fit into 60 ms. */
@@ -148,10 +132,6 @@ async function medianTime(run: () => Promise<void>): Promise<number> {
     times.push((performance.now() - before) * 1e3);
   }
   return times.sort((a, b) => a - b)[times.length >> 1]!;
-}
-
-function bfloat16(values: Float32Array): Float32Array {
-  return decode("bfloat16", encode("bfloat16", values, values.length));
 }
 
 /** Bytes of the packed codes, with scales and zeros in 16 bits as checkpoints keep them. */

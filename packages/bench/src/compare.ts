@@ -3,6 +3,7 @@ import { describeCold, digits, formatTime, labelOf, ownName } from "./report/for
 import type { Results, Row } from "./results.js";
 import { ratio } from "./timing/statistics.js";
 
+/** A time that changed beyond noise. */
 export interface Change {
   /** The product, in words. */
   readonly what: string;
@@ -16,6 +17,7 @@ export interface Change {
   readonly ratio: number;
 }
 
+/** What {@link compareResults} found. */
 export interface Comparison {
   /** Differences whose intervals do not overlap, largest slowdown first. */
   readonly changes: readonly Change[];
@@ -30,7 +32,11 @@ export interface Comparison {
   readonly warnings: readonly string[];
 }
 
-/** @param threshold 0.1: a tenth slower is a regression, if it is beyond noise. */
+/**
+ * Compares the products that both documents have.
+ *
+ * @param threshold 0.1: a tenth slower is a regression, if it is beyond noise.
+ */
 export function compareResults(older: Results, newer: Results, threshold: number): Comparison {
   const before = new Map(older.rows.map((row) => [keyOf(row), row]));
   const after = new Map(newer.rows.map((row) => [keyOf(row), row]));
@@ -64,6 +70,7 @@ export function compareResults(older: Results, newer: Results, threshold: number
   };
 }
 
+/** A comparison as lines of text. */
 export function renderComparison(comparison: Comparison): string {
   const { changes, regressions, compared, unmatched, threshold, warnings } = comparison;
   const lines = warnings.map((warning) => `warning: ${warning}`);

@@ -17,6 +17,7 @@ import type {
 import type { Ceiling, Cold } from "./results.js";
 import { graphBenchmark, isGraphDevice } from "./timing/graph-timing.js";
 
+/** What a device may offer; every part is optional. */
 export interface DeviceBenchmark {
   /** Names the kernel and configuration that `weight` would use for M = `m` rows of `dtype`. */
   kernel?(weight: DeviceWeight, direction: Direction, m: number, dtype: DType): string;
@@ -54,6 +55,7 @@ export interface DeviceBenchmark {
   ceiling?(dtype: DType, cold: boolean): Ceiling | Promise<Ceiling>;
 }
 
+/** How {@link DeviceBenchmark.time} is to measure. */
 export interface DeviceTimeOptions {
   readonly cold: Cold;
   readonly rounds: number;

@@ -12,6 +12,7 @@ const CACHES = "/sys/devices/system/cpu/cpu0/cache";
 /** Assumed where the system does not tell: larger than most. */
 const FALLBACK_CACHE_BYTES = 32 * MIB;
 
+/** The machine this runs on, as results documents name it. */
 export function describeMachine(): Omit<Machine, "peers" | "ceilings"> {
   const driver = nvidiaDriverVersion();
   const model = cpus()[0]?.model.trim() || "unknown CPU";

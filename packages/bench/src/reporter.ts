@@ -1,6 +1,7 @@
 /** How a run tells what it does, while it does it. */
 import type { Measure, Row } from "./results.js";
 
+/** Is told of each part of a run, in order. */
 export interface Reporter {
   /** A part begins that has `total` steps. */
   begin(title: string, total: number): void;

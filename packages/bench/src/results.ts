@@ -39,12 +39,14 @@ export interface Row {
   readonly relativeError: number | null;
 }
 
+/** What a {@link Measure} is in. */
+export type Unit = "ms" | "µs" | "MiB";
+
 /** One measure of a suite other than matmul. */
 export interface Measure {
   readonly suite: string;
   readonly name: string;
-  /** "ms", "µs" or "MiB". */
-  readonly unit: string;
+  readonly unit: Unit;
   readonly median: number;
   readonly p10: number;
   readonly p90: number;
@@ -60,6 +62,7 @@ export interface Ceiling {
   readonly method: string;
 }
 
+/** What a run was measured on, and beside what. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -75,6 +78,7 @@ export interface Machine {
   readonly ceilings: Readonly<Record<string, Ceiling>>;
 }
 
+/** The document of one run. */
 export interface Results {
   readonly schema: 1;
   /** ISO 8601. */

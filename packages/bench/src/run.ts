@@ -13,6 +13,7 @@ import type { Settings } from "./settings.js";
 import { runMatmul } from "./suites/matmul.js";
 import { runSmallSuite } from "./suites/small.js";
 
+/** What {@link runBenchmarks} found. */
 export interface RunOutcome {
   readonly results: Results;
   /** Products that were wrong, and so not timed. */

@@ -1,7 +1,8 @@
-/** What a run is asked to do. */
+/** The choices a run has. */
 import type { Direction, DType } from "@w4a16/core";
 import type { Shape } from "./shapes.js";
 
+/** What a run can measure. */
 export const SUITES = ["matmul", "quantize", "pack", "load", "memory", "call"] as const;
 
 export type Suite = (typeof SUITES)[number];
@@ -19,6 +20,7 @@ export const PEERS = [
 
 export type Peer = (typeof PEERS)[number];
 
+/** What a run is asked to do. */
 export interface Settings {
   readonly device: string;
   readonly suites: readonly Suite[];
@@ -27,6 +29,7 @@ export interface Settings {
   readonly groupSize: number;
   readonly directions: readonly Direction[];
   readonly peers: readonly Peer[];
+  /** The same operands in every run, instead of cold caches. */
   readonly warm: boolean;
   /** Seconds of timed runs for each contender in each row. */
   readonly budget: number;

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { renderResults, splitColumns } from "../src/cli/tables.js";
+import type { Results } from "../src/results.js";
 import { results, row } from "./helpers/results.js";
 
 describe("renderResults", () => {
-  const document = {
+  const document: Results = {
     ...results([
       row(16, { fused: 100, onnxruntime0: 250 }),
       row(1024, { fused: 2000, onnxruntime0: 2050 }, { relativeError: 0.5 }),

@@ -9,6 +9,7 @@ import { RandomAccessFile } from "./io/file.js";
 import { readFloatLayers } from "./linear/float.js";
 import { readGgufLayers } from "./linear/gguf.js";
 import { readHqqLayers } from "./linear/hqq.js";
+import { layerName, ownedTensors } from "./linear/layers.js";
 import { readMlxLayers } from "./linear/mlx.js";
 import { loadInOrder } from "./linear/order.js";
 import { readPackedLayers } from "./linear/packed.js";
@@ -91,7 +92,7 @@ async function findLayers(store: TensorStore): Promise<Map<string, LinearLayer>>
           ...(await readPackedLayers(store)),
           ...readMlxLayers(store),
         ];
-  const owned = new Set(quantized.flatMap(({ tensors }) => tensors));
+  const owned = ownedTensors(quantized);
   const layers = new Map<string, LinearLayer>();
   for (const layer of [...quantized, ...readFloatLayers(store, owned)]) {
     const { name } = layer;
@@ -126,7 +127,7 @@ export function findLayer(checkpoint: Checkpoint, name: string): LinearLayer {
     });
   }
   requireText("name", name, "Pass the layer's name.");
-  const layer = checkpoint.layers.get(name) ?? checkpoint.layers.get(name.replace(/\.weight$/, ""));
+  const layer = checkpoint.layers.get(name) ?? checkpoint.layers.get(layerName(name));
   if (layer) return layer;
   throw new CheckpointError({
     code: "W4A16_LAYER_NOT_FOUND",

@@ -13,6 +13,7 @@ export interface KernelReport {
   readonly reason?: string | undefined;
 }
 
+/** A device, and whether it can be opened here. */
 export interface DeviceReport {
   readonly name: string;
   /** The package that brings it. */
@@ -41,14 +42,13 @@ export function listDevices(): Promise<DeviceReport[]> {
 
 async function describeDevice(source: (typeof BACKENDS)[number]): Promise<DeviceReport> {
   const head = { name: source.name, package: source.package };
-  let backend: Backend | undefined;
   try {
     const module = (await importPackage(source.package)) as Record<string, unknown> | undefined;
     if (!module) {
       const fix = `npm install ${source.package}`;
       return { ...head, available: false, reason: "not installed", fix };
     }
-    backend = Object.values(module).find(
+    const backend = Object.values(module).find(
       (value): value is Backend => isBackend(value) && value.name === source.name,
     );
     if (!backend) {
@@ -61,7 +61,7 @@ async function describeDevice(source: (typeof BACKENDS)[number]): Promise<Device
     const { description } = device;
     const kernels = module[`${source.name.toUpperCase()}_KERNELS`];
     if (!Array.isArray(kernels)) return { ...head, available: true, description };
-    const reports = await Promise.all(kernels.map((name) => describeKernel(backend!, name)));
+    const reports = await Promise.all(kernels.map((name) => describeKernel(backend, name)));
     return { ...head, available: true, description, kernels: reports };
   } catch (error) {
     const reason = clip((error as Error)?.message ?? String(error), 400);

@@ -40,4 +40,5 @@ export {
 } from "./verify.js";
 export type { WeightError } from "./write/error.js";
 export { requantizeWeight } from "./write/fit.js";
-export type { FileFormat } from "./write/output.js";
+export type { FileFormat } from "./write/formats.js";
+export type { CheckpointProgress } from "./write/run.js";

@@ -13,27 +13,22 @@ import {
 import { openCheckpoint } from "./checkpoint.js";
 import { CheckpointError, clip, inLayer } from "./errors.js";
 import { readFloats } from "./floats.js";
+import { ownedTensors, quantizedLayers } from "./linear/layers.js";
 import type { LinearLayer } from "./linear/types.js";
+import { type TensorStore, totalBytes } from "./store.js";
 import { type WeightError, weightError } from "./write/error.js";
-import {
-  copyItem,
-  FILE_FORMATS,
-  fingerprint,
-  layerItem,
-  layoutOf,
-  requireOutput,
-  shapeIn,
-  splitHeld,
-  totalBytes,
-  type WeightShape,
-} from "./write/output.js";
+import { FILE_FORMATS, layoutOf, shapeIn, splitHeld, type WeightShape } from "./write/formats.js";
+import { copyItem, fingerprint, layerItem, requireOutput } from "./write/output.js";
 import { type WriteItem, writeResumable } from "./write/resumable.js";
-import { requireRun } from "./write/run.js";
+import { type CheckpointProgress, requireRun } from "./write/run.js";
 import { selectLayers } from "./write/select.js";
 
+/** How weights are quantized: `quantizeHqq`, or `quantizeMinMax` with its defaults. */
 export type QuantizeMethod = "hqq" | "minmax";
+
 export const METHODS: readonly QuantizeMethod[] = ["hqq", "minmax"];
 
+/** Options of `quantizeCheckpoint`. */
 export interface QuantizeCheckpointOptions {
   /** In-features to a group. Default 64. */
   readonly groupSize?: number | undefined;
@@ -41,27 +36,26 @@ export interface QuantizeCheckpointOptions {
   readonly method?: QuantizeMethod | undefined;
   /** Globs of layer names; default all but embeddings and heads. */
   readonly include?: readonly string[] | undefined;
+  /** Globs of layer names to leave in float. */
   readonly exclude?: readonly string[] | undefined;
   /** Worker threads for HQQ. Default: the machine's cores. */
   readonly workers?: number | undefined;
   readonly onProgress?: ((progress: QuantizeProgress) => void) | undefined;
+  /** Ends the run; the same call continues it. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface QuantizeProgress {
-  /** Bytes of the input that are dealt with. */
-  readonly done: number;
-  readonly total: number;
-  /** The layer or tensor at hand. */
-  readonly name: string;
-}
+/** How far `quantizeCheckpoint` is, in bytes of the input. */
+export type QuantizeProgress = CheckpointProgress;
 
+/** A layer that was quantized, and its error. */
 export interface LayerReport extends WeightError {
   readonly name: string;
   readonly outFeatures: number;
   readonly inFeatures: number;
 }
 
+/** What `quantizeCheckpoint` did. */
 export interface QuantizeReport {
   readonly input: string;
   readonly output: string;
@@ -74,14 +68,26 @@ export interface QuantizeReport {
   readonly carried: readonly string[];
   /** Tensors copied as they were. */
   readonly copied: number;
+  /** Layers that were asked for and cannot be quantized, and why. */
   readonly skipped: ReadonlyArray<{ readonly name: string; readonly reason: string }>;
   /** Layers and tensors taken over from an interrupted run. */
   readonly resumed: number;
   readonly seconds: number;
 }
 
-const ACT_ORDER = "Quantize the float model instead: our format does not keep such an order.";
+/** How a layer is quantized. */
+interface Settings {
+  readonly groupSize: number;
+  readonly method: QuantizeMethod;
+  readonly workers?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
+/** Told how much of a layer's input is quantized, in bytes. */
+type PartProgress = (name: string, part: number) => void;
+
+const FORMAT = FILE_FORMATS.w4a16;
+const ACT_ORDER = "Quantize the float model instead: our format does not keep such an order.";
 const OPTIONS = ["groupSize", "method", "include", "exclude", "workers", "onProgress", "signal"];
 
 /**
@@ -100,66 +106,42 @@ export async function quantizeCheckpoint(
   requireOptions("options", options, OPTIONS);
   const groupSize = requireInteger("groupSize", options.groupSize ?? 64, 1);
   const method = requireName("method", options.method ?? "hqq", METHODS);
-  if (options.workers !== undefined) requireInteger("workers", options.workers, 1, MAX_WORKERS);
+  const { include, exclude, workers, onProgress, signal } = options;
+  if (workers !== undefined) requireInteger("workers", workers, 1, MAX_WORKERS);
   requireRun(input, output, options);
   const started = performance.now();
   await using checkpoint = await openCheckpoint(input);
   const { store, layers } = checkpoint;
   await requireOutput(store, output);
-  const { chosen, skipped } = selectLayers(layers.values(), { ...options, groupSize });
+  const { chosen, skipped } = selectLayers(layers.values(), { groupSize, include, exclude });
   if (chosen.length === 0) throw nothingToDo(input, skipped);
 
-  const format = FILE_FORMATS.w4a16;
-  const carried = [...layers.values()].filter((layer) => layer.format !== "float");
-  const shapes = new Map<string, WeightShape>([
-    ...carried.map((layer) => [layer.name, shapeIn(format, layer)] as const),
-    ...chosen.map(
-      ({ name, outFeatures, inFeatures }) =>
-        [name, { outFeatures, inFeatures, groupSize, signed: false }] as const,
-    ),
-  ]);
-  const taken = new Set([...carried, ...chosen].flatMap(({ tensors }) => tensors));
-  const copied = [...store.tensors.values()].filter(({ name }) => !taken.has(name));
-  const { held, dropped } = splitHeld(format, copied);
-  const items: WriteItem<WeightError | null>[] = [
-    // First, because one that cannot be carried over must not show after hours of work.
-    ...carried.map((layer) => layerItem(format, layer, shapes.get(layer.name)!, false, ACT_ORDER)),
-    ...chosen.map((layer) => quantizeItem(layer, shapes.get(layer.name)!)),
-    ...held.map((tensor) => copyItem(store, tensor)),
-  ];
-
-  function quantizeItem(layer: LinearLayer, shape: WeightShape): WriteItem<WeightError> {
-    return {
-      name: layer.name,
-      tensors: format.specs(layer.name, shape),
-      produce: async () => {
-        const values = await readFloats(store, layer.tensors[0]!);
-        const weight = await quantizeWeight(layer, values, groupSize, method, options, report);
-        const note = weightError(weight, values);
-        return { bytes: format.bytes(weight), note };
-      },
-    };
-  }
-
+  const carried = quantizedLayers(layers.values());
+  const taken = ownedTensors([...carried, ...chosen]);
+  const others = [...store.tensors.values()].filter(({ name }) => !taken.has(name));
+  const { held, dropped } = splitHeld(FORMAT, others);
+  const shapes = shapesOf(carried, chosen, groupSize);
   const total = totalBytes(store);
   let done = 0;
-  const report = (name: string, part: number) =>
-    options.onProgress?.({ done: done + part, total, name });
-  const reports: LayerReport[] = [];
-  const byName = new Map([...carried, ...chosen].map((layer) => [layer.name, layer]));
+  const tell: PartProgress = (name, part) => onProgress?.({ done: done + part, total, name });
+  const settings = { groupSize, method, workers, signal };
+  const items: WriteItem<WeightError | null>[] = [
+    // First, because one that cannot be carried over must not show after hours of work.
+    ...carried.map((layer) => layerItem(FORMAT, layer, shapes.get(layer.name)!, false, ACT_ORDER)),
+    ...chosen.map((layer) => quantizeItem(store, layer, shapes.get(layer.name)!, settings, tell)),
+    ...held.map((tensor) => copyItem(store, tensor)),
+  ];
+  const tensors = items.flatMap((item) => item.tensors);
+  const errors = new Map<string, WeightError>();
   const resumed = await writeResumable(output, {
-    layout: layoutOf(format, items, shapes),
+    layout: layoutOf(FORMAT, tensors, shapes),
     items,
     key: await fingerprint(store, { groupSize, method }),
-    signal: options.signal,
-    onItem: (item, note) => {
-      const layer = byName.get(item.name);
-      if (layer && note) {
-        const { name, outFeatures, inFeatures } = layer;
-        reports.push({ name, outFeatures, inFeatures, ...note });
-      }
-      done += layer?.byteLength ?? store.tensors.get(item.tensors[0]!.name)!.byteLength;
-      report(item.name, 0);
+    signal,
+    onItem: ({ name, inputBytes }, error) => {
+      if (error) errors.set(name, error);
+      done += inputBytes;
+      tell(name, 0);
     },
   });
   return {
@@ -169,7 +151,9 @@ export async function quantizeCheckpoint(
     groupSize,
     inputBytes: total,
     outputBytes: (await stat(output)).size,
-    layers: reports,
+    layers: chosen.map(({ name, outFeatures, inFeatures }) => {
+      return { name, outFeatures, inFeatures, ...errors.get(name)! };
+    }),
     carried: carried.map(({ name }) => name),
     copied: held.length,
     skipped: [...skipped, ...dropped],
@@ -178,14 +162,45 @@ export async function quantizeCheckpoint(
   };
 }
 
+/** The shapes of the output's layers, by name: as they were, or as they will be quantized. */
+function shapesOf(
+  carried: readonly LinearLayer[],
+  chosen: readonly LinearLayer[],
+  groupSize: number,
+): Map<string, WeightShape> {
+  const shapes = new Map(carried.map((layer) => [layer.name, shapeIn(FORMAT, layer)]));
+  for (const { name, outFeatures, inFeatures } of chosen) {
+    shapes.set(name, { outFeatures, inFeatures, groupSize, signed: false });
+  }
+  return shapes;
+}
+
+/** A float layer that is quantized on its way to the output; its note is its error. */
+function quantizeItem(
+  store: TensorStore,
+  layer: LinearLayer,
+  shape: WeightShape,
+  settings: Settings,
+  tell: PartProgress,
+): WriteItem<WeightError> {
+  return {
+    name: layer.name,
+    inputBytes: layer.byteLength,
+    tensors: FORMAT.specs(layer.name, shape),
+    produce: async () => {
+      const values = await readFloats(store, layer.tensors[0]!);
+      const weight = await quantizeWeight(layer, values, settings, tell);
+      return { bytes: FORMAT.bytes(weight), note: weightError(weight, values) };
+    },
+  };
+}
+
 /** Quantizes one layer; an error about its values says which layer it is. */
 async function quantizeWeight(
   { name, outFeatures, inFeatures, byteLength }: LinearLayer,
   values: Float32Array,
-  groupSize: number,
-  method: QuantizeMethod,
-  { workers, signal }: QuantizeCheckpointOptions,
-  report: (name: string, part: number) => void,
+  { groupSize, method, workers, signal }: Settings,
+  tell: PartProgress,
 ): Promise<Int4Weight> {
   const shape = { outFeatures, inFeatures, groupSize };
   try {
@@ -194,7 +209,7 @@ async function quantizeWeight(
       ...shape,
       workers,
       signal,
-      onProgress: ({ done, total }) => report(name, (byteLength * done) / total),
+      onProgress: ({ done, total }) => tell(name, (byteLength * done) / total),
     });
   } catch (error) {
     throw error instanceof ArgumentError ? inLayer(name, error) : error;

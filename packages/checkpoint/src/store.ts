@@ -1,4 +1,5 @@
 /** A container of named tensors, whatever its file format. */
+import { CheckpointError, clip } from "./errors.js";
 
 /** A tensor as a file describes it; nothing of its data is read yet. */
 export interface TensorInfo {
@@ -11,6 +12,7 @@ export interface TensorInfo {
   readonly byteLength: number;
 }
 
+/** An open container; tensors are read one at a time. */
 export interface TensorStore extends AsyncDisposable {
   /** The file or folder it was opened from. */
   readonly path: string;
@@ -26,4 +28,22 @@ export interface TensorStore extends AsyncDisposable {
    * @throws CheckpointError `W4A16_TENSOR_NOT_FOUND` or `W4A16_FILE_UNREADABLE`.
    */
   read(name: string): Promise<Uint8Array>;
+}
+
+/** The error for a name that a store does not have. */
+export function tensorNotFound(store: TensorStore, name: string): CheckpointError {
+  return new CheckpointError({
+    code: "W4A16_TENSOR_NOT_FOUND",
+    subject: store.path,
+    expected: `a tensor among ${clip([...store.tensors.keys()].join(", "), 200)}`,
+    received: clip(name),
+    fix: "List the names with `w4a16 inspect`.",
+  });
+}
+
+/** Bytes of all tensors whose size is known. */
+export function totalBytes(store: TensorStore): number {
+  let total = 0;
+  for (const { byteLength } of store.tensors.values()) total += byteLength || 0;
+  return total;
 }

@@ -10,29 +10,35 @@ import {
 import { type Checkpoint, openCheckpoint } from "./checkpoint.js";
 import { requirePath } from "./errors.js";
 import { readFloats } from "./floats.js";
+import { layerName, ownedTensors, quantizedLayers } from "./linear/layers.js";
 import type { LinearLayer } from "./linear/types.js";
 import { weightError } from "./write/error.js";
+import type { CheckpointProgress } from "./write/run.js";
 
+/** Options of `verifyCheckpoint`. */
 export interface VerifyOptions {
+  /** The checkpoint to compare with. */
   readonly against: string;
   /** Largest relative error (Frobenius) of a layer. Default 0.2. */
   readonly maxError?: number | undefined;
-  readonly onProgress?:
-    | ((progress: { done: number; total: number; name: string }) => void)
-    | undefined;
+  /** Called after each layer. */
+  readonly onProgress?: ((progress: CheckpointProgress) => void) | undefined;
   /** Stops between two layers or tensors. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A layer of either checkpoint, compared. */
 export interface LayerCheck {
   readonly name: string;
   /** ‖W − W₀‖ / ‖W₀‖; absent where there is nothing to compare. */
   readonly relative?: number | undefined;
+  /** The largest |W − W₀|. */
   readonly largest?: number | undefined;
   /** Why it fails; absent if it does not. */
   readonly problem?: string | undefined;
 }
 
+/** What `verifyCheckpoint` found. */
 export interface VerifyReport {
   readonly file: string;
   readonly against: string;
@@ -42,6 +48,7 @@ export interface VerifyReport {
   readonly identical: number;
   /** Other tensors that differ, or are in one of the two only. */
   readonly problems: ReadonlyArray<{ readonly name: string; readonly problem: string }>;
+  /** Whether there is no problem anywhere. */
   readonly ok: boolean;
 }
 
@@ -68,7 +75,7 @@ export async function verifyCheckpoint(
   throwIfAborted("verify", signal);
   await using checked = await openCheckpoint(file);
   await using original = await openCheckpoint(against);
-  const quantized = [...checked.layers.values()].filter(({ format }) => format !== "float");
+  const quantized = quantizedLayers(checked.layers.values());
   const layers: LayerCheck[] = [];
   for (const layer of quantized) {
     throwIfAborted("verify", signal);
@@ -76,8 +83,8 @@ export async function verifyCheckpoint(
     onProgress?.({ done: layers.length, total: quantized.length, name: layer.name });
   }
   const found = new Set(quantized.map(({ name }) => name));
-  for (const { name, format } of original.layers.values()) {
-    if (format !== "float" && !found.has(name)) layers.push({ name, problem: MISSING });
+  for (const { name } of quantizedLayers(original.layers.values())) {
+    if (!found.has(name)) layers.push({ name, problem: MISSING });
   }
   const { identical, problems } = await checkOthers(checked, original, signal);
   const ok = problems.length === 0 && layers.every(({ problem }) => problem === undefined);
@@ -91,7 +98,7 @@ function requireMaxError(value: unknown): number {
     subject: "maxError",
     expected: "a number of at least 0",
     received: describeValue(value),
-    fix: "Leave it away for 0.2.",
+    fix: "Omit it for 0.2.",
   });
 }
 
@@ -138,8 +145,8 @@ async function checkOthers(
   original: Checkpoint,
   signal: AbortSignal | undefined,
 ) {
-  const owned = ownedBy(checked);
-  const sources = ownedBy(original);
+  const owned = ownedTensors(quantizedLayers(checked.layers.values()));
+  const sources = ownedTensors(quantizedLayers(original.layers.values()));
   const made = new Set([...checked.layers.values()].map(({ name }) => name));
   const problems: Array<{ name: string; problem: string }> = [];
   let identical = 0;
@@ -158,14 +165,9 @@ async function checkOthers(
   }
   for (const name of original.store.tensors.keys()) {
     if (checked.store.tensors.has(name) || sources.has(name)) continue;
-    if (!made.has(name.replace(/\.weight$/, "")) && !made.has(name)) {
+    if (!made.has(layerName(name)) && !made.has(name)) {
       problems.push({ name, problem: MISSING });
     }
   }
   return { identical, problems };
-}
-
-function ownedBy({ layers }: Checkpoint): Set<string> {
-  const quantized = [...layers.values()].filter(({ format }) => format !== "float");
-  return new Set(quantized.flatMap(({ tensors }) => tensors));
 }

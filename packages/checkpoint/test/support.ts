@@ -8,7 +8,8 @@ import { randomInt4Weight, seededRandom } from "@w4a16/reference/testing";
 import { afterAll } from "vitest";
 import { encodeFloats, type FloatDType } from "../src/floats.js";
 import { layoutGguf } from "../src/gguf/encode.js";
-import { type FileLayout, layoutSafetensors, type TensorSpec } from "../src/safetensors/encode.js";
+import type { FileLayout, TensorSpec } from "../src/layout.js";
+import { layoutSafetensors } from "../src/safetensors/encode.js";
 
 /** A folder that is removed after the file's tests. */
 export function temporaryFolder(): string {

@@ -62,7 +62,7 @@ export function throwIfAborted(subject: string, signal: AbortSignal | undefined)
       subject: "signal",
       expected: "an AbortSignal",
       received: describeValue(signal),
-      fix: "Pass the `signal` of an AbortController, or leave it away.",
+      fix: "Pass the `signal` of an AbortController, or omit it.",
     });
   }
   if (signal.aborted) throw new AbortedError(subject, signal);
@@ -101,7 +101,7 @@ export function requireName<Name extends string>(
   });
 }
 
-/** As {@link requireFunction}, for a callback that may be left away. */
+/** As {@link requireFunction}, for a callback that may be omitted. */
 export function requireCallback(subject: string, value: unknown): void {
-  if (value !== undefined) requireFunction(subject, value, "Pass a function, or leave it away.");
+  if (value !== undefined) requireFunction(subject, value, "Pass a function, or omit it.");
 }

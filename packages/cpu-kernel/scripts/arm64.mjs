@@ -27,7 +27,7 @@ const options = [
   "-DCMAKE_EXE_LINKER_FLAGS=-static",
 ];
 run("cmake", ["-S", join(root, "native"), "-B", build, ...options], "ignore");
-run("cmake", ["--build", build, "--parallel", "2"], "ignore");
+run("cmake", ["--build", build, "--parallel", process.env.W4A16_BUILD_JOBS ?? "2"], "ignore");
 run("qemu-aarch64", [join(build, "kernel_test")], "inherit");
 
 function run(command, args, stdout) {

@@ -12,7 +12,7 @@ const split = process.argv.indexOf("--", 2);
 
 const steps = [
   ["cmake", "-S", join(root, "native"), "-B", build, "-DW4A16_NATIVE_TESTS=ON"],
-  ["cmake", "--build", build, "--parallel", "2"],
+  ["cmake", "--build", build, "--parallel", process.env.W4A16_BUILD_JOBS ?? "2"],
   [
     join(build, bench ? "kernel_bench" : "kernel_test"),
     ...(split < 0 ? [] : process.argv.slice(split + 1)),

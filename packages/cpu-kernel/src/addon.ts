@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NativeAddon } from "./native.js";
 
+/** The addon, or why there is none. */
 export type LoadedAddon =
   | { readonly addon: NativeAddon }
   | { readonly reason: string; readonly fix: string };
@@ -25,7 +26,7 @@ export function loadAddon(): LoadedAddon {
   return loaded;
 }
 
-/** Loads a file that may be any. */
+/** Loads the file that W4A16_CPU_ADDON names, which may be anything. */
 function requireAddon(file: string): NativeAddon {
   const loaded = require(file) as Partial<NativeAddon>;
   if (typeof loaded.openEngine !== "function") throw new Error("it is no addon of this package");

@@ -13,7 +13,8 @@ function availability(): Availability {
 /**
  * Opens a CPU device at once.
  *
- * @throws DeviceError `W4A16_DEVICE_UNAVAILABLE` where the addon is missing or the kernel cannot run; ArgumentError for a wrong option.
+ * @throws DeviceError `W4A16_DEVICE_UNAVAILABLE` where the addon is missing or the kernel cannot run.
+ * @throws ArgumentError on a wrong option.
  */
 export function openCpu(options: CpuOptions = {}): CpuDevice {
   const loaded = loadAddon();

@@ -1,7 +1,7 @@
 /** What a CPU device offers a benchmark: the limits of the machine it runs on, measured. */
 import { type DType, requireDType } from "@w4a16/core";
 import type { CpuDevice } from "./device.js";
-import { NativeDType } from "./native.js";
+import { DATA_TYPE } from "./native.js";
 
 /** What this machine does at most. */
 export interface CpuCeiling {
@@ -18,6 +18,7 @@ export interface CpuCeiling {
   readonly method: string;
 }
 
+/** The benchmark hooks of a device: `device.benchmark`. */
 export class CpuBenchmark {
   readonly #device: CpuDevice;
 
@@ -29,41 +30,25 @@ export class CpuBenchmark {
   /**
    * Measures for about half a second what the device's kernel and threads could
    * do at most for activations of `dtype`: reading memory (`cold`) or half of the
-   * last-level cache, and multiplying without reading. After what is enqueued.
+   * last-level cache, and multiplying without reading. Runs after what is enqueued.
    *
-   * @throws DeviceError `W4A16_OUT_OF_MEMORY`: cold, it takes up to 512 MiB; DisposedError if the device goes meanwhile.
+   * @throws DeviceError `W4A16_OUT_OF_MEMORY` (cold, it takes up to 512 MiB), or `W4A16_DISPOSED`
+   * if the device is disposed meanwhile.
    */
   async ceiling(dtype: DType, cold: boolean): Promise<CpuCeiling> {
     const device = this.#device;
     device.requireLive("device");
     requireDType("dtype", dtype);
-    const { promise, settle } = outcomeOf(device);
+    const { done, settle } = device.pending("buffer to read");
     const measured = new Float64Array(2);
-    const bytes = device.addon.ceiling(device.engine, NativeDType[dtype], cold, measured, settle);
-    await promise;
-    const [bytesPerSecond, operationsPerSecond] = measured as unknown as [number, number];
+    const bytes = device.addon.ceiling(device.engine, DATA_TYPE[dtype], cold, measured, settle);
+    await done;
     const threads = device.threads === 1 ? "1 thread" : `${device.threads} threads`;
     const where = cold ? "memory" : "the last-level cache";
     return {
-      bytesPerSecond,
-      operationsPerSecond,
+      bytesPerSecond: measured[0]!,
+      operationsPerSecond: measured[1]!,
       method: `${threads} reading ${Math.round(bytes / 2 ** 20)} MiB from ${where}; ${threads} running the ${device.kernel} kernel's multiply-adds for ${dtype} on registers`,
     };
   }
-}
-
-/** A promise of an operation's end, and the callback that settles it. */
-function outcomeOf(device: CpuDevice) {
-  let settle!: (outcome: number, abortedId: number) => void;
-  const promise = new Promise<void>((resolve, reject) => {
-    settle = (outcome, abortedId) => {
-      try {
-        device.requireDone(outcome, abortedId, "buffer to read");
-        resolve();
-      } catch (error) {
-        reject(error);
-      }
-    };
-  });
-  return { promise, settle };
 }

@@ -18,6 +18,7 @@ import {
   SharedStorage,
   type TensorData,
   type TensorLayout,
+  withData,
 } from "@w4a16/core";
 import { CpuBenchmark } from "./benchmark.js";
 import {
@@ -25,9 +26,11 @@ import {
   type NativeEngine,
   type NativeInfo,
   type NativeStorage,
-  Outcome,
+  OUTCOME,
+  type Report,
+  type ReportCallback,
 } from "./native.js";
-import type { ResolvedOptions } from "./options.js";
+import type { CpuPrecision, ResolvedOptions } from "./options.js";
 import { CpuTensor } from "./tensor.js";
 import { CpuWeight } from "./weight.js";
 
@@ -49,8 +52,9 @@ export class CpuDevice extends Handle implements Device {
   readonly description: string;
   /** The kernel in use. */
   readonly kernel: string;
+  /** Threads that a product is spread over. */
   readonly threads: number;
-  readonly precision: "exact" | "bfloat16";
+  readonly precision: CpuPrecision;
   /** Measures what the machine could do at most. */
   readonly benchmark: CpuBenchmark = new CpuBenchmark(this);
   /** @internal */
@@ -88,15 +92,7 @@ export class CpuDevice extends Handle implements Device {
 
   tensor(shape: readonly number[], dtype: DType, data?: TensorData): CpuTensor {
     this.requireLive("device");
-    const tensor = this.allocate(contiguousLayout(shape, dtype), data === undefined);
-    if (data === undefined) return tensor;
-    try {
-      tensor.write(data);
-    } catch (error) {
-      tensor.dispose();
-      throw error;
-    }
-    return tensor;
+    return withData(this.allocate(contiguousLayout(shape, dtype), data === undefined), data);
   }
 
   /** What live handles hold; nothing once the device is disposed. */
@@ -109,7 +105,7 @@ export class CpuDevice extends Handle implements Device {
   async synchronize(): Promise<void> {
     this.requireLive("device");
     const outcome = await new Promise<number>((resolve) => this.addon.fence(this.engine, resolve));
-    if (outcome === Outcome.closed) this.requireLive("device");
+    if (outcome === OUTCOME.closed) this.requireLive("device");
   }
 
   protected release(): void {
@@ -160,11 +156,31 @@ export class CpuDevice extends Handle implements Device {
     this.addon.abort(this.engine, id);
   }
 
-  /** @internal Throws what an operation's outcome stands for. */
-  requireDone(outcome: number, abortedId: number, wanted = "workspace of a product"): void {
-    if (outcome === Outcome.done) return;
-    if (outcome === Outcome.closed) this.requireLive("the tensor's device");
-    if (outcome === Outcome.outOfMemory) throw outOfMemory(wanted);
+  /** @internal A promise of an operation's end, and the callback by which the addon tells of it. */
+  pending(wanted?: string): { readonly done: Promise<void>; readonly settle: ReportCallback } {
+    let settle!: ReportCallback;
+    const done = new Promise<void>((resolve, reject) => {
+      settle = (...report) => {
+        try {
+          this.requireDone(report, wanted);
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+    });
+    return { done, settle };
+  }
+
+  /**
+   * @internal Throws what an operation's report stands for.
+   *
+   * @param wanted what it needed memory for.
+   */
+  requireDone([outcome, abortedId]: Report, wanted = "workspace of a product"): void {
+    if (outcome === OUTCOME.done) return;
+    if (outcome === OUTCOME.closed) this.requireLive("the tensor's device");
+    if (outcome === OUTCOME.outOfMemory) throw outOfMemory(wanted);
     throw new AbortedError("matmul", this.#aborts.get(abortedId) ?? AbortSignal.abort());
   }
 }

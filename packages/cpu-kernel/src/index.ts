@@ -6,6 +6,6 @@
 export * from "./backend.js";
 export { CpuBenchmark, type CpuCeiling } from "./benchmark.js";
 export { CpuDevice } from "./device.js";
-export { CPU_KERNELS, type CpuKernel, type CpuOptions } from "./options.js";
+export { CPU_KERNELS, type CpuKernel, type CpuOptions, type CpuPrecision } from "./options.js";
 export { CpuTensor } from "./tensor.js";
 export { CpuWeight } from "./weight.js";

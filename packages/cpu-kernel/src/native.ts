@@ -1,4 +1,5 @@
 /** What the native addon exports. Arguments are checked by the callers in this package. */
+import type { DType } from "@w4a16/core";
 
 /** Handles made by the addon; each carries a native type tag. */
 export interface NativeEngine {
@@ -19,13 +20,16 @@ export interface NativeInfo {
   readonly kernels: readonly { readonly name: string; readonly supported: boolean }[];
 }
 
-/** How an operation ended. The values are those of `Outcome` in native/runtime/matmul.h. */
-export const Outcome = { done: 0, aborted: 1, outOfMemory: 2, closed: 3 } as const;
+/** How an operation ended: the values of `Outcome` in native/runtime/matmul.h. */
+export const OUTCOME = { done: 0, aborted: 1, outOfMemory: 2, closed: 3 } as const;
 
 /** The values of `DType` in native/kernels/job.h. */
-export const NativeDType = { float32: 0, float16: 1, bfloat16: 2 } as const;
+export const DATA_TYPE: Record<DType, number> = { float32: 0, float16: 1, bfloat16: 2 };
 
+/** An operation's outcome, and the number of the aborted product that it comes from. */
 export type Report = readonly [outcome: number, abortedId: number];
+
+export type ReportCallback = (...report: Report) => void;
 
 export interface NativeAddon {
   info(): NativeInfo;
@@ -65,9 +69,9 @@ export interface NativeAddon {
     strideBytes: number,
     rows: number,
     into: ArrayBufferView,
-    callback: ((outcome: number, abortedId: number) => void) | undefined,
+    callback: ReportCallback | undefined,
   ): Report | undefined;
-  fence(engine: NativeEngine, callback: (...report: Report) => void): void;
+  fence(engine: NativeEngine, callback: ReportCallback): void;
   /**
    * Measures, in stream order, into [bytes a second, operations a second].
    *
@@ -78,7 +82,7 @@ export interface NativeAddon {
     dtype: number,
     cold: boolean,
     into: Float64Array,
-    callback: (outcome: number, abortedId: number) => void,
+    callback: ReportCallback,
   ): number;
   /** Offsets and strides in elements. With `wait`, runs on the calling thread. */
   matmul(

@@ -4,33 +4,49 @@ import {
   DeviceError,
   describeValue,
   requireInteger,
+  requireName,
   requireOptions,
 } from "@w4a16/core";
 import type { NativeInfo } from "./native.js";
 
-/** Kernels, best first: each is the paths of one instruction set. */
+/** The kernels, best first, by the instruction set that each is written for. */
 export const CPU_KERNELS = ["avx512-bf16", "avx512-vnni", "avx2", "neon", "portable"] as const;
 
+/** A kernel's name. */
 export type CpuKernel = (typeof CPU_KERNELS)[number];
 
+/** How activations may be rounded before they are multiplied: see {@link CpuOptions}. */
+export type CpuPrecision = "exact" | "bfloat16";
+
+const PRECISIONS: readonly CpuPrecision[] = ["exact", "bfloat16"];
+
+const MAX_THREADS = 1024;
+
+/** What `cpu.open` takes. */
 export interface CpuOptions {
-  /** Threads a product is spread over. Default: the CPUs this process may use. Results do not depend on it. */
+  /**
+   * Threads a product is spread over, up to 1024. Default: the CPUs this process may use. Results
+   * do not depend on it.
+   */
   readonly threads?: number | undefined;
-  /** The kernel to use. Default: that of the environment variable W4A16_CPU_KERNEL, else the best this CPU runs. */
+  /**
+   * The kernel to use. Default: that of the environment variable W4A16_CPU_KERNEL, else the best
+   * this CPU runs.
+   */
   readonly kernel?: CpuKernel | undefined;
   /**
    * `"exact"`, the default: errors follow the format of the activations (relative
    * to the exact product: bfloat16 1e-6, float32 2e-6, float16 3e-5).
    * `"bfloat16"`: activations may be rounded to bfloat16 where that is faster.
    */
-  readonly precision?: "exact" | "bfloat16" | undefined;
+  readonly precision?: CpuPrecision | undefined;
 }
 
 /** Options with every default filled in. */
 export interface ResolvedOptions {
   readonly threads: number;
   readonly kernel: string;
-  readonly precision: "exact" | "bfloat16";
+  readonly precision: CpuPrecision;
 }
 
 /**
@@ -41,13 +57,10 @@ export interface ResolvedOptions {
 export function resolveOptions(options: CpuOptions, info: NativeInfo): ResolvedOptions {
   requireOptions("options", options, ["threads", "kernel", "precision"]);
   const threads =
-    options.threads === undefined ? info.cpus : requireInteger("threads", options.threads, 1);
-  if (threads > 1024)
-    throw invalid("threads", "at most 1024", threads, "Use as many as there are CPUs.");
-  const precision = options.precision ?? "exact";
-  if (precision !== "exact" && precision !== "bfloat16") {
-    throw invalid("precision", '"exact" or "bfloat16"', precision, "Pass one of these.");
-  }
+    options.threads === undefined
+      ? info.cpus
+      : requireInteger("threads", options.threads, 1, MAX_THREADS);
+  const precision = requireName("precision", options.precision ?? "exact", PRECISIONS);
   return { threads, kernel: resolveKernel(options.kernel, info), precision };
 }
 
@@ -58,25 +71,21 @@ function resolveKernel(option: string | undefined, info: NativeInfo): string {
   if (wanted === undefined) return supported[0]!;
   if (supported.includes(wanted)) return wanted;
   const subject = option === undefined ? "W4A16_CPU_KERNEL" : "kernel";
-  const fix = "Choose one of these, or leave it away for the best.";
+  const fix = "Choose one of these, or omit it for the best.";
   if (!CPU_KERNELS.includes(wanted as CpuKernel)) {
-    throw invalid(subject, CPU_KERNELS.join(", "), wanted, fix);
+    throw new ArgumentError({
+      code: "W4A16_INVALID_VALUE",
+      subject,
+      expected: CPU_KERNELS.join(", "),
+      received: describeValue(wanted),
+      fix,
+    });
   }
   throw new DeviceError({
     code: "W4A16_DEVICE_UNAVAILABLE",
     subject,
     expected: `a kernel that ${info.model} runs: ${supported.join(", ")}`,
     received: describeValue(wanted),
-    fix,
-  });
-}
-
-function invalid(subject: string, expected: string, received: unknown, fix: string): ArgumentError {
-  return new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject,
-    expected,
-    received: describeValue(received),
     fix,
   });
 }

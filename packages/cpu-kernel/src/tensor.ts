@@ -10,14 +10,15 @@ import {
   type TensorLayout,
 } from "@w4a16/core";
 import type { CpuDevice } from "./device.js";
-import type { NativeStorage } from "./native.js";
+import type { NativeStorage, Report, ReportCallback } from "./native.js";
 
+/** A tensor in the addon's memory. */
 export class CpuTensor extends TensorBase<NativeStorage, CpuDevice> {
   /** As `read`, at once: waits on the calling thread for what is enqueued. */
   readSync(): TensorArray {
     this.requireUsable();
     const into = allocate(this.dtype, this.rows * this.cols);
-    this.device.requireDone(...this.#copyOut(into)!);
+    this.device.requireDone(this.#copyOut(into)!);
     return into;
   }
 
@@ -31,23 +32,17 @@ export class CpuTensor extends TensorBase<NativeStorage, CpuDevice> {
     throw outOfMemory("copy of data on its way to a tensor", { bytes: elements.byteLength });
   }
 
-  protected load(): TensorArray | Promise<TensorArray> {
+  protected async load(): Promise<TensorArray> {
     const into = allocate(this.dtype, this.rows * this.cols);
-    return new Promise((resolve, reject) => {
-      const settle = (outcome: number, abortedId: number) => {
-        try {
-          this.device.requireDone(outcome, abortedId);
-          resolve(into);
-        } catch (error) {
-          reject(error);
-        }
-      };
-      const known = this.#copyOut(into, settle);
-      if (known) settle(...known);
-    });
+    const { done, settle } = this.device.pending();
+    const report = this.#copyOut(into, settle);
+    if (report) settle(...report);
+    await done;
+    return into;
   }
 
-  #copyOut(into: TensorArray, callback?: (outcome: number, abortedId: number) => void) {
+  /** The report, or undefined where `callback` is given it later. */
+  #copyOut(into: TensorArray, callback?: ReportCallback): Report | undefined {
     const { addon, engine } = this.device;
     return addon.read(engine, this.storage.memory, ...this.#rowBytes(), into, callback);
   }

@@ -10,9 +10,10 @@ import {
   requireOperands,
 } from "@w4a16/core";
 import type { CpuDevice } from "./device.js";
-import { NativeDType, type NativeWeight } from "./native.js";
+import { DATA_TYPE, type NativeWeight } from "./native.js";
 import { CpuTensor } from "./tensor.js";
 
+/** A weight in the addon's memory. */
 export class CpuWeight extends Handle implements DeviceWeight {
   readonly outFeatures: number;
   readonly inFeatures: number;
@@ -81,14 +82,14 @@ export class CpuWeight extends Handle implements DeviceWeight {
       x.storage.memory,
       x.offset,
       x.rowStride,
-      NativeDType[x.dtype],
+      DATA_TYPE[x.dtype],
       out.storage.memory,
       out.offset,
       out.rowStride,
-      NativeDType[outDtype],
+      DATA_TYPE[outDtype],
       bias?.storage.memory,
       bias?.offset ?? 0,
-      NativeDType[bias?.dtype ?? "float32"],
+      DATA_TYPE[bias?.dtype ?? "float32"],
       id,
       wait,
     );

@@ -36,7 +36,7 @@ const PACKAGES = [
 const PARTS = ["dist", "build/release/w4a16_cuda.node", "build/release/w4a16_cpu.node"];
 const TESTED = "cuda-kernel";
 /** What the tests need of what is only for developing. */
-const NEEDED_BY_TESTS = ["vitest", "fast-check", "@w4a16/packing", "@w4a16/reference"];
+const NEEDED_BY_TESTS = ["vitest", "@w4a16/packing", "@w4a16/reference"];
 
 const workspace = dirname(dirname(root));
 const target = resolve(process.argv[2] ?? "w4a16-gpu-bundle.tar.xz");

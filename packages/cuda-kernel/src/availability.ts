@@ -12,10 +12,12 @@ export type CudaUnavailableCode =
   | "W4A16_CUDA_NO_DEVICE"
   | "W4A16_CUDA_UNSUPPORTED_DEVICE";
 
+/** Whether a GPU can be opened here; if not, what is missing, in words and as a code. */
 export type CudaAvailability =
   | { readonly available: true }
   | (Availability & { readonly available: false; readonly code: CudaUnavailableCode });
 
+/** Looks for the addon, the driver and a GPU, in this order, and says which is the first missing. */
 export function availability(): CudaAvailability {
   const loaded = loadAddon();
   if (!loaded.addon) {
@@ -43,7 +45,7 @@ export function availability(): CudaAvailability {
   if (major(driverVersion) < major(runtimeVersion)) {
     return missing(
       "W4A16_CUDA_DRIVER_TOO_OLD",
-      `the NVIDIA driver is for CUDA ${version(driverVersion)}`,
+      `the NVIDIA driver is for CUDA ${versionText(driverVersion)}`,
       `Update the driver to one for CUDA ${major(runtimeVersion)}.0 or later.`,
     );
   }
@@ -69,10 +71,12 @@ export function cudaDevices(): readonly CudaDeviceInfo[] {
   return loadAddon().addon?.probe().devices ?? [];
 }
 
+/** Whether the kernels run on it. */
 export function isSupported(device: CudaDeviceInfo): boolean {
   return device.major >= 8;
 }
 
+/** A GPU in words: "NVIDIA H100 80GB HBM3 (sm_90)". */
 export function describe(device: CudaDeviceInfo): string {
   return `${device.name} (sm_${device.major}${device.minor})`;
 }
@@ -81,10 +85,12 @@ function missing(code: CudaUnavailableCode, reason: string, fix: string): CudaAv
   return { available: false, code, reason: `${reason} [${code}]`, fix };
 }
 
+/** 13 of 13010, which is how CUDA numbers version 13.1. */
 function major(version: number): number {
   return Math.floor(version / 1000);
 }
 
-function version(version: number): string {
+/** "13.1" of 13010. */
+function versionText(version: number): string {
   return `${major(version)}.${Math.floor((version % 1000) / 10)}`;
 }

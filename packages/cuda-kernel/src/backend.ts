@@ -13,6 +13,7 @@ import { nvidiaDriverVersion } from "./driver.js";
 import { type KernelPreference, PREFERENCE } from "./native.js";
 import { defaultCacheFile } from "./tuning/cache.js";
 
+/** What `cuda.open` takes. */
 export interface CudaOptions {
   /** Which GPU, as `cudaDevices()` numbers them. Default: the first that is supported. */
   readonly device?: number | undefined;
@@ -29,6 +30,7 @@ export interface CudaOptions {
   readonly tuning?: string | false | undefined;
 }
 
+/** The backend's type: its devices are {@link CudaDevice}s. */
 export interface CudaBackend extends Backend<CudaOptions> {
   availability(): CudaAvailability;
   open(options?: CudaOptions): Promise<CudaDevice>;
@@ -81,7 +83,7 @@ function requireTuning(option: unknown): string | undefined {
     subject: "tuning",
     expected: "a path, or false",
     received: describeValue(option),
-    fix: "Leave it away for a file in the user's cache folder.",
+    fix: "Omit it for a file in the user's cache folder.",
   });
 }
 
@@ -92,13 +94,14 @@ function requireKernel(option: unknown): KernelPreference | undefined {
       ? ["W4A16_CUDA_KERNEL", process.env.W4A16_CUDA_KERNEL || undefined]
       : ["kernel", option];
   if (value === undefined) return undefined;
-  if (typeof value === "string" && Object.hasOwn(PREFERENCE, value))
+  if (typeof value === "string" && Object.hasOwn(PREFERENCE, value)) {
     return value as KernelPreference;
+  }
   throw new ArgumentError({
     code: "W4A16_INVALID_VALUE",
     subject: subject as string,
     expected: "portable or hopper",
     received: describeValue(value),
-    fix: "Leave it away: the kernel that is expected to be faster is used.",
+    fix: "Omit it: the kernel that is expected to be faster is used.",
   });
 }

@@ -55,9 +55,9 @@ export class CudaBenchmark {
   }
 
   /**
-   * Measures the GPU: reading a gibibyte (`cold`), or a quarter of its second-level cache over and over; and
-   * the faster of a large dense product by cuBLAS and multiply-adds in registers. The best of some
-   * runs each, on the GPU's clock. Takes about a second.
+   * Measures the GPU: reading a gibibyte (`cold`), or a quarter of its second-level cache over and
+   * over; and the faster of a large dense product by cuBLAS and multiply-adds in registers. The
+   * best of some runs each, on the GPU's clock. Takes about a second.
    */
   async ceiling(dtype: DType, cold: boolean): Promise<CudaCeiling> {
     this.device.requireLive("device");

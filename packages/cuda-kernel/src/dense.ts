@@ -102,22 +102,21 @@ export class CudaDenseWeight extends Handle {
   }
 }
 
-/** What cuBLAS computes. */
+/** Checks that cuBLAS computes such a product. Throws `W4A16_INVALID_DTYPE`. */
 function requireDenseDTypes(weight: DType, x: DType, out: DType, hasBias: boolean): void {
-  const [expected, received] =
-    x !== weight
-      ? [`activations of the dense weight's ${weight}`, x]
-      : hasBias
-        ? ["no bias with a dense weight", "a bias"]
-        : bytesPerElement(out) === 2 && out !== x
-          ? [`an output of ${x} or float32`, out]
-          : [];
-  if (expected === undefined) return;
-  throw new ArgumentError({
+  if (x !== weight) throw denseError(`activations of the dense weight's ${weight}`, x);
+  if (hasBias) throw denseError("no bias with a dense weight", "a bias");
+  if (bytesPerElement(out) === 2 && out !== x) {
+    throw denseError(`an output of ${x} or float32`, out);
+  }
+}
+
+function denseError(expected: string, received: string): ArgumentError {
+  return new ArgumentError({
     code: "W4A16_INVALID_DTYPE",
     subject: "dense product",
     expected,
-    received: received!,
+    received,
     fix: "Load the weight in the dtype of the activations, and add a bias afterwards.",
   });
 }

@@ -7,6 +7,7 @@ import {
   type LoadWeightOptions,
   requireFunction,
   type TensorData,
+  withData,
 } from "@w4a16/core";
 import { describe } from "./availability.js";
 import { CudaBenchmark } from "./benchmark.js";
@@ -75,15 +76,7 @@ export class CudaDevice extends Handle implements Device {
 
   tensor(shape: readonly number[], dtype: DType, data?: TensorData): CudaTensor {
     this.requireLive("device");
-    const tensor = CudaTensor.allocate(this, shape, dtype, data === undefined);
-    if (data === undefined) return tensor;
-    try {
-      tensor.write(data);
-    } catch (error) {
-      tensor.dispose();
-      throw error;
-    }
-    return tensor;
+    return withData(CudaTensor.allocate(this, shape, dtype, data === undefined), data);
   }
 
   memory(): DeviceMemory {
@@ -113,6 +106,7 @@ export class CudaDevice extends Handle implements Device {
     return new CudaStream(this);
   }
 
+  /** A point in a stream that can be waited for; two of them measure the GPU's time. */
   createEvent(): CudaEvent {
     this.requireLive("device");
     return new CudaEvent(this);

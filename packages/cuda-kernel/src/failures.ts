@@ -39,7 +39,7 @@ function translate(subject: string, cause: unknown): Error {
         subject: 'kernel "hopper"',
         expected: "a GPU and a build that have the Hopper kernels",
         received: message,
-        fix: "Leave the option and W4A16_CUDA_KERNEL away: the portable kernel takes every product.",
+        fix: "Omit the option and unset W4A16_CUDA_KERNEL: the portable kernel takes every product.",
         cause,
       });
     case "CAPTURING":

@@ -39,13 +39,18 @@ export function requireWeightSize(
 /** Checks the activations of a fused product. Throws `W4A16_INVALID_SHAPE`. */
 export function requireFusedSize(subject: string, x: Operand): void {
   if (x.dtype === "float32" || x.rows <= 1) return; // 64 bits throughout; a row without a next
-  requireRows(subject, x, MOST_ROWS);
+  requireRowCount(`the rows of ${subject}`, x.rows);
   requireAtMost(`${subject}.rowStride`, x.rowStride, LARGEST_EXTENT, COPY);
+}
+
+/** Checks a number of rows of 16-bit activations. Throws `W4A16_INVALID_SHAPE`. */
+export function requireRowCount(subject: string, rows: number): void {
+  requireAtMost(subject, rows, MOST_ROWS, FEWER_ROWS);
 }
 
 /** Checks the operands of a product by cuBLAS. Throws `W4A16_INVALID_SHAPE`. */
 export function requireDenseSize(subject: string, x: Operand, out: Operand | undefined): void {
-  requireRows(subject, x, LARGEST_INT);
+  requireAtMost(`the rows of ${subject}`, x.rows, LARGEST_INT, FEWER_ROWS);
   requireAtMost(`${subject}.rowStride`, x.rowStride, LARGEST_INT, COPY);
   if (out) requireAtMost("out.rowStride", out.rowStride, LARGEST_INT, COPY);
 }
@@ -58,10 +63,7 @@ export function requireDenseWeightSize(n: number, k: number): void {
 
 const PARTS = "Load parts of the layer as weights of their own.";
 const COPY = "Use a tensor whose rows lie closer together.";
-
-function requireRows(subject: string, { rows }: Operand, most: number): void {
-  requireAtMost(`the rows of ${subject}`, rows, most, "Multiply in parts, by views of fewer rows.");
-}
+const FEWER_ROWS = "Multiply in parts, by views of fewer rows.";
 
 function requireAtMost(subject: string, value: number, most: number, fix: string): void {
   if (value <= most) return;

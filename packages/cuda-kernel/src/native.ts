@@ -1,4 +1,7 @@
-/** What the native addon exports. Handles are numbers; arguments are checked by the callers in this package. */
+/**
+ * What the native addon exports. Handles are numbers; arguments are checked by the callers in this
+ * package.
+ */
 import type { DType } from "@w4a16/core";
 
 /** The values of `DataType` in native/kernels/fused_problem.hpp. */
@@ -141,9 +144,13 @@ export interface NativeAddon {
   /** Multiplies and adds in registers. @returns how many multiplications and additions were enqueued. */
   probeMultiplyAdd(device: Device, sink: Buffer, type: number): number;
 
-  /** Names of the kernels that could compute a product of 16-bit activations; what would be used first. */
+  /** Names of the kernels that could compute a product of 16-bit activations, the models' choice first. */
   candidates(device: Device, ...product: NativeProduct): string[];
-  /** From now on the product uses that kernel; with no name, the one the models choose. @returns whether there is one of that name. */
+  /**
+   * From now on the product uses that kernel; with no name, the one the models choose.
+   *
+   * @returns whether there is one of that name.
+   */
   useCandidate(device: Device, ...operands: readonly [...NativeProduct, name: string]): boolean;
 
   createStream(device: Device): number;

@@ -19,10 +19,16 @@ import {
 } from "@w4a16/core";
 import type { CudaDevice } from "./device.js";
 import { native } from "./failures.js";
-import { requireDenseSize, requireFusedSize, requireWeightSize } from "./limits.js";
+import {
+  requireDenseSize,
+  requireFusedSize,
+  requireRowCount,
+  requireWeightSize,
+} from "./limits.js";
 import { CALL, DATA_TYPE, type KernelChoice } from "./native.js";
 import { CudaTensor } from "./tensor.js";
 
+/** Options of both products on a GPU. */
 export interface CudaMatmulOptions extends MatmulOptions {
   /**
    * `"fused"`, the default, reads the packed weight. `"dequantize"` writes the weight out in the
@@ -112,6 +118,7 @@ export class CudaWeight extends Handle implements DeviceWeight {
     requireDirection("direction", direction);
     const rows = Math.max(1, requireInteger("m", m, 0));
     requireDType("dtype", dtype);
+    if (dtype !== "float32") requireRowCount("m", rows);
     const { addon, id } = this.device;
     const transposed = direction === "matmulTransposed";
     return native("explain", () => addon.choose(id, this.id, transposed, rows, DATA_TYPE[dtype]));
@@ -154,23 +161,24 @@ export class CudaWeight extends Handle implements DeviceWeight {
   }
 }
 
-/** Whether to dequantize first. */
+/** Whether to dequantize first. Throws `W4A16_INVALID_VALUE` where that is not possible. */
 function requireStrategy(strategy: unknown, x: DType, out: DType, hasBias: boolean): boolean {
   if (strategy === undefined || strategy === "fused") return false;
-  const [expected, received] =
-    strategy !== "dequantize"
-      ? ["fused or dequantize", describeValue(strategy)]
-      : hasBias
-        ? ["no bias with dequantize", "a bias"]
-        : bytesPerElement(out) === 2 && out !== x
-          ? [`an output of ${x} or float32 with dequantize`, out]
-          : [];
-  if (expected === undefined) return true;
-  throw new ArgumentError({
+  if (strategy !== "dequantize")
+    throw strategyError("fused or dequantize", describeValue(strategy));
+  if (hasBias) throw strategyError("no bias with dequantize", "a bias");
+  if (bytesPerElement(out) === 2 && out !== x) {
+    throw strategyError(`an output of ${x} or float32 with dequantize`, out);
+  }
+  return true;
+}
+
+function strategyError(expected: string, received: string): ArgumentError {
+  return new ArgumentError({
     code: "W4A16_INVALID_VALUE",
     subject: "strategy",
     expected,
-    received: received!,
-    fix: "Leave the strategy away: the fused kernel takes every combination.",
+    received,
+    fix: "Omit the strategy: the fused kernel takes every combination.",
   });
 }

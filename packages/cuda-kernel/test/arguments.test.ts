@@ -77,6 +77,8 @@ const sizes: Record<string, readonly [number, (size: number) => unknown]> = {
     (m) => dense.matmulTransposed(device.tensor([m, 8], "bfloat16")),
   ],
   "shapes[0].n": [most, (n) => requireProducts([{ m: 1, n, k: 64, groupSize: 64 }])],
+  "shapes[0].m": [2 ** 31 - 256, (m) => requireProducts([{ m, n: 1, k: 64, groupSize: 64 }])],
+  m: [2 ** 31 - 256, (m) => weight.explain("matmul", m, "bfloat16")],
   "n of a dense weight": [2 ** 31 - 1, (n) => CudaDenseWeight.allocate(device, n, 1, "float16")],
 };
 
@@ -96,6 +98,7 @@ describe("sizes that the kernels do not reach", () => {
   it("are no limit of float32 activations, nor of one row", () => {
     weight.matmul(strided(2, 2 ** 30, 64, "float32"));
     weight.matmul(strided(1, 2 ** 30, 64, "bfloat16"));
+    weight.explain("matmul", 2 ** 32, "float32");
   });
 });
 

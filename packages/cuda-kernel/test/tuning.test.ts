@@ -224,6 +224,40 @@ describe("tune, on a GPU that only pretends", () => {
     expect(live.size).toBe(0);
   });
 
+  it("an abort leaves a product the kernel that an earlier call found for it", async () => {
+    const { addon, device, chosen, live } = open({ usual: 50, best: 10 });
+    const shape = { ...SHAPE, direction: "matmul" } as const;
+    await device.tune([shape]);
+    const controller = new AbortController();
+    const { synchronize } = addon as NativeAddon;
+    Object.assign(addon, {
+      synchronize: (id: number) => {
+        controller.abort(); // in the middle of measuring
+        return synchronize(id);
+      },
+    });
+    const again = device.tune([shape], { signal: controller.signal });
+    await expect(again).rejects.toThrow(AbortedError);
+    expect([...chosen.values()]).toEqual(["best"]);
+    expect(live.size).toBe(0);
+  });
+
+  it("while a product is measured, it uses the kernel it used before", async () => {
+    await open({ usual: 50, best: 10 }, { file }).device.tune([SHAPE]);
+    const { addon, device, chosen } = open({ usual: 50, best: 10 }, { file });
+    await device.tuning.load();
+    const during = new Set<string>();
+    const { synchronize } = addon as NativeAddon;
+    Object.assign(addon, {
+      synchronize: (id: number) => {
+        for (const name of chosen.values()) during.add(name);
+        return synchronize(id);
+      },
+    });
+    await device.tune([SHAPE]);
+    expect([...during]).toEqual(["best"]);
+  });
+
   it("measures nothing once the signal has fired", async () => {
     const { device, chosen } = open({ usual: 50, best: 10 }, { file });
     const tuned = device.tune([SHAPE], { signal: AbortSignal.abort() });

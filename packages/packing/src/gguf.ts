@@ -14,7 +14,7 @@ import type { LinearShape } from "./row-interleave.js";
 const BLOCK = 32;
 const GRANULARITY = { layout: "GGUF", inFeatures: BLOCK };
 
-/** A weight taken apart: row interleave and the parameters of each block. */
+/** A Q4_0 weight taken apart: row interleave and the parameter of each block. */
 export interface GgufQ4 {
   /** Row-interleaved bytes [K/2, N]. */
   readonly packed: Uint8Array;
@@ -22,6 +22,7 @@ export interface GgufQ4 {
   readonly d: Uint16Array;
 }
 
+/** A Q4_1 weight taken apart: Q4_0's parts, and the minima. */
 export interface GgufQ4_1 extends GgufQ4 {
   /** float16 bits [K/32, N] of the minimum. */
   readonly m: Uint16Array;

@@ -17,6 +17,7 @@ import { packZeros, requireZerosShape, unpackZeros, type ZerosShape } from "./ze
 /** 1: qzeros hold zero − 1 (`checkpoint_format: "gptq"`). 2: the zero (`"gptq_v2"`). */
 export type GptqVersion = 1 | 2;
 
+/** Shape of GPTQ's zeros, and how they are stored. */
 export interface GptqZerosShape extends ZerosShape {
   readonly version: GptqVersion;
 }

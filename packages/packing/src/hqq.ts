@@ -21,8 +21,10 @@ import {
   requireOptions,
 } from "./errors.js";
 
+/** The code widths that HQQ packs. */
 export type HqqBits = 8 | 4 | 3 | 2 | 1;
 
+/** Shape of a grouped code matrix [rows, cols]. */
 export interface HqqShape {
   /** Number of groups: a multiple of the slabs, except at 3 bits, which pads. */
   readonly rows: number;

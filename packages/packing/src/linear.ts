@@ -1,4 +1,5 @@
 /** Shape checks shared by the layouts of a linear weight [N, K]. */
+import { requirePacked } from "./codes.js";
 import {
   ArgumentError,
   requireEvenInFeatures,
@@ -54,8 +55,7 @@ export function requireMultiple(
 
 /** Checks row-interleaved bytes [K/2, N]. */
 export function requireRowInterleave(packed: Uint8Array, n: number, k: number): void {
-  requireInstance("packed", packed, [Uint8Array]);
-  requireLength("packed", packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
+  requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
 }
 
 /** Checks packed words, signed or not, and gives them as signed, without a copy. */

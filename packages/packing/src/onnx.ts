@@ -19,6 +19,7 @@ import { requireWholeZeros, requireZerosShape, type ZerosShape } from "./zeros.j
 /** Far above what any kernel takes; the last block is padded to its full size. */
 const MAX_BLOCK = 2 ** 16;
 
+/** Shape of a linear weight, and its blocks. */
 export interface OnnxShape extends LinearShape {
   /** B, in-features to a block; even. The operator wants a power of two ≥ 16. */
   readonly blockSize: number;

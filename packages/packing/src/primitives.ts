@@ -11,37 +11,13 @@ const TILE_COLS = 128;
 /** Transposes bytes [rows, cols] into [cols, rows]. */
 export function transposeBytes(from: Uint8Array, rows: number, cols: number): Uint8Array {
   requireMatrix(from, Uint8Array, rows, cols);
-  const into = new Uint8Array(rows * cols);
-  if (into.length === 0) return into; // the other size may be 2^52, with nothing to do
-  for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
-    const r1 = Math.min(rows, r0 + TILE_ROWS);
-    for (let c0 = 0; c0 < cols; c0 += TILE_COLS) {
-      const c1 = Math.min(cols, c0 + TILE_COLS);
-      for (let c = c0; c < c1; c++) {
-        let at = c * rows + r0;
-        for (let i = r0 * cols + c, end = r1 * cols; i < end; i += cols) into[at++] = from[i]!;
-      }
-    }
-  }
-  return into;
+  return transpose(from, new Uint8Array(from.length), rows, cols);
 }
 
 /** Transposes 32-bit words [rows, cols] into [cols, rows]. */
 export function transposeWords(from: Uint32Array, rows: number, cols: number): Uint32Array {
   requireMatrix(from, Uint32Array, rows, cols);
-  const into = new Uint32Array(rows * cols);
-  if (into.length === 0) return into; // the other size may be 2^52, with nothing to do
-  for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
-    const r1 = Math.min(rows, r0 + TILE_ROWS);
-    for (let c0 = 0; c0 < cols; c0 += TILE_COLS) {
-      const c1 = Math.min(cols, c0 + TILE_COLS);
-      for (let c = c0; c < c1; c++) {
-        let at = c * rows + r0;
-        for (let i = r0 * cols + c, end = r1 * cols; i < end; i += cols) into[at++] = from[i]!;
-      }
-    }
-  }
-  return into;
+  return transpose(from, new Uint32Array(from.length), rows, cols);
 }
 
 /** Transposes parameters [rows, cols] into [cols, rows], bit for bit. */
@@ -50,6 +26,27 @@ export function transposeFloats(from: Float32Array, rows: number, cols: number):
   if (from.length === 0) return new Float32Array(0); // a detached buffer has no view
   const bits = new Uint32Array(from.buffer, from.byteOffset, from.length);
   return new Float32Array(transposeWords(bits, rows, cols).buffer);
+}
+
+/** Fills `into` [cols, rows] tile by tile, so that what is read and written stays in the cache. */
+function transpose<T extends Uint8Array | Uint32Array>(
+  from: T,
+  into: T,
+  rows: number,
+  cols: number,
+): T {
+  if (into.length === 0) return into; // the other size may be 2^52, with nothing to do
+  for (let r0 = 0; r0 < rows; r0 += TILE_ROWS) {
+    const r1 = Math.min(rows, r0 + TILE_ROWS);
+    for (let c0 = 0; c0 < cols; c0 += TILE_COLS) {
+      const c1 = Math.min(cols, c0 + TILE_COLS);
+      for (let c = c0; c < c1; c++) {
+        let at = c * rows + r0;
+        for (let i = r0 * cols + c, end = r1 * cols; i < end; i += cols) into[at++] = from[i]!;
+      }
+    }
+  }
+  return into;
 }
 
 function requireMatrix<T extends Uint8Array | Uint32Array | Float32Array>(

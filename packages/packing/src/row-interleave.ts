@@ -21,14 +21,16 @@ import {
   requireInteger,
   requireOptions,
 } from "./errors.js";
-import { requireLinear } from "./linear.js";
+import { requireLinear, requireRowInterleave } from "./linear.js";
 
+/** Shape of a matrix of codes [rows, cols]. */
 export interface MatrixShape {
   /** Number of rows; even, since a byte holds two of them. */
   readonly rows: number;
   readonly cols: number;
 }
 
+/** Shape of a linear weight. */
 export interface LinearShape {
   /** N, the rows of a linear layer's weight [N, K]. */
   readonly outFeatures: number;
@@ -36,6 +38,7 @@ export interface LinearShape {
   readonly inFeatures: number;
 }
 
+/** Which codes the nibbles are unpacked to. */
 export interface Signedness {
   /** True: s4, an `Int8Array`. False, the default: u4, a `Uint8Array`. */
   readonly signed?: boolean | undefined;
@@ -120,7 +123,7 @@ export function packLinearRows(
 ): void {
   const { n, k } = requireLinear(shape, GRANULARITY);
   requireInteger("row", row, 0, n);
-  requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
+  requireRowInterleave(packed, n, k);
   requireInstance<Codes>("codes", codes, CODES);
   const rows = k === 0 ? 0 : Math.min(Math.floor(codes.length / k), n - row);
   requireCodes(codes, rows * k, "[rows, inFeatures], rows within outFeatures");
@@ -165,7 +168,7 @@ export function unpackLinear<S extends boolean = false>(
 ): S extends true ? Int8Array : Uint8Array;
 export function unpackLinear(packed: Uint8Array, shape: LinearShape & Signedness): Codes {
   const { n, k } = requireLinear(shape, GRANULARITY, ["signed"]);
-  requirePacked(packed, (k / 2) * n, "[inFeatures/2, outFeatures]");
+  requireRowInterleave(packed, n, k);
   const signed = requireBoolean("signed", shape.signed ?? false);
   const { codes, shift } = allocateCodes(n * k, signed);
   if (codes.length === 0) return codes; // N may be 2^52, with nothing to do

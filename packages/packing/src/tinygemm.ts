@@ -19,6 +19,7 @@ import { unzipNibbles, zipNibbles } from "./primitives.js";
 import type { LinearShape } from "./row-interleave.js";
 import { biasesToZeros, zerosToBiases } from "./zeros.js";
 
+/** Shape of a linear weight, and of tinygemm's tiles. */
 export interface TinygemmShape extends LinearShape {
   /** T: 16-wide tiles along K that lie together. */
   readonly innerKTiles: 2 | 4 | 8;

@@ -29,8 +29,10 @@ export function requireZerosShape(shape: ZerosShape, extra: readonly string[] = 
 }
 
 /**
- * Checks that a format that holds only whole zeros of `lowest` to 15 holds these.
- * Throws `W4A16_LOSSY_ZERO`.
+ * Checks zeros for a format that holds only the whole numbers from `lowest` to `highest`.
+ *
+ * @param layout the format's name, for the error.
+ * @throws ArgumentError `W4A16_LOSSY_ZERO` on the first zero that it does not hold.
  */
 export function requireWholeZeros(
   zeros: Float32Array,
@@ -70,7 +72,7 @@ export function packZeros(zeros: Float32Array, shape: ZerosShape, layout: string
 /**
  * The inverse of {@link packZeros}.
  *
- * @param decode makes words as {@link packZeros} does of those of a layout that differs.
+ * @param decode turns a stored word into one as {@link packZeros} makes it; default: they are alike.
  */
 export function unpackZeros(
   words: Int32Array | Uint32Array,
@@ -105,9 +107,10 @@ export function zerosToBiases(
 }
 
 /**
- * The zeros of formats that store biases: offset − b/scale, one rounding to
- * float32. Throws `W4A16_LOSSY_ZERO` where the scale is 0 and the bias is not,
- * a constant that no zero can express.
+ * The zeros of formats that store biases: offset − b/scale, one rounding to float32.
+ *
+ * @throws ArgumentError `W4A16_LOSSY_ZERO` where the scale is 0 and the bias is not: a constant
+ * that no zero can express.
  */
 export function biasesToZeros(
   biases: Float32Array,
@@ -133,7 +136,7 @@ function requireOffset(offset: unknown): void {
     subject: "offset",
     expected: "0, or 8 for formats that subtract 8 from each code",
     received: describeValue(offset),
-    fix: "Leave it away for 0.",
+    fix: "Omit it for 0.",
   });
 }
 

@@ -173,7 +173,7 @@ function blank({ outFeatures, inFeatures }: LinearShape): Uint16Array {
 }
 
 /** Codes [N, K] without a pattern. */
-export function codesFor(N: number, K: number): Uint8Array {
+function codesFor(N: number, K: number): Uint8Array {
   return Uint8Array.from({ length: N * K }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 28);
 }
 
@@ -206,7 +206,7 @@ test("MLX and ONNX weights are the same bytes", () => {
   );
 });
 
-/** Of these, each took time in proportion to the size that is not 0. */
+/** A loop over the size that is not 0 would take minutes. */
 test("a weight with a size of 0 takes no time, however large the other size", () => {
   const many = 2 ** 34;
   const none = new Uint8Array(0);

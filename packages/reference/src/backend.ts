@@ -1,7 +1,8 @@
-import { ArgumentError, type Backend, describeValue, requireOptions } from "@w4a16/core";
+import { type Backend, requireName, requireOptions } from "@w4a16/core";
 import { ReferenceDevice } from "./device.js";
-import type { Precision } from "./multiply/panels.js";
+import { PRECISIONS, type Precision } from "./multiply/panels.js";
 
+/** What `reference.open` takes. */
 export interface ReferenceOptions {
   /**
    * `"float32"`, the default: W = (code − zero) · scale is rounded to float32
@@ -21,17 +22,7 @@ export const reference: Backend<ReferenceOptions> = {
   availability: () => ({ available: true }),
   open: async (options = {}) => {
     requireOptions("options", options, ["precision"]);
-    return new ReferenceDevice(requirePrecision(options.precision ?? "float32"));
+    const precision = requireName("precision", options.precision ?? "float32", PRECISIONS);
+    return new ReferenceDevice(precision);
   },
 };
-
-function requirePrecision(precision: unknown): Precision {
-  if (precision === "float32" || precision === "float64") return precision;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject: "precision",
-    expected: "float32 or float64",
-    received: describeValue(precision),
-    fix: "Pass one of these names.",
-  });
-}

@@ -8,6 +8,7 @@ import {
   type Int4Weight,
   type LoadWeightOptions,
   type TensorData,
+  withData,
 } from "@w4a16/core";
 import { MemoryLedger } from "./memory.js";
 import type { Precision } from "./multiply/panels.js";
@@ -33,15 +34,7 @@ export class ReferenceDevice extends Handle implements Device {
 
   tensor(shape: readonly number[], dtype: DType, data?: TensorData): DeviceTensor {
     this.requireLive("device");
-    const tensor = ReferenceTensor.allocate(this, shape, dtype);
-    if (data === undefined) return tensor;
-    try {
-      tensor.write(data);
-    } catch (error) {
-      tensor.dispose();
-      throw error;
-    }
-    return tensor;
+    return withData(ReferenceTensor.allocate(this, shape, dtype), data);
   }
 
   memory(): DeviceMemory {

@@ -5,6 +5,7 @@ import {
   contiguousLayout,
   type DType,
   decode,
+  elementCount,
   SharedStorage,
   type TensorArray,
   TensorBase,
@@ -24,7 +25,7 @@ export class ReferenceTensor extends TensorBase<Block<TensorArray>, ReferenceDev
     dtype: DType,
   ): ReferenceTensor {
     const layout = contiguousLayout(shape, dtype);
-    const length = layout.shape.reduce((product, size) => product * size, 1);
+    const length = elementCount(layout.shape);
     const bytes = length * bytesPerElement(dtype);
     const block = device.ledger.hold("tensors", bytes, () => allocate(dtype, length));
     const storage = new SharedStorage(block, bytes, () => block.free());

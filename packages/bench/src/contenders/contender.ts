@@ -2,6 +2,7 @@
 import type { DType, Int4Weight } from "@w4a16/core";
 import type { Inputs } from "../problem/inputs.js";
 
+/** What a contender is to hold. */
 export interface LoadTask {
   readonly weight: Int4Weight;
   /** Copies of the weight that take turns. */
@@ -10,6 +11,7 @@ export interface LoadTask {
   readonly warm: boolean;
 }
 
+/** A way to compute products, before it holds a weight. */
 export interface Contender {
   /** Its key in the results. */
   readonly name: string;

@@ -4,8 +4,10 @@ import type { Row } from "../results.js";
 import { contendersIn, labelOf, ownName } from "./format.js";
 import { colourOf, INK, paletteCss, useVariables } from "./palette.js";
 
+/** Times, or how many times as long the others take. */
 export type ChartKind = "time" | "ratio";
 
+/** How a chart is to be used. */
 export interface ChartOptions {
   /** Names the lines in the drawing; without it, the page around must. */
   readonly legend: boolean;
@@ -18,6 +20,7 @@ export interface ChartOptions {
 const WIDTH = 300;
 const HEIGHT = 240;
 
+/** A contender's median at one M, and its interval. */
 interface Point {
   readonly m: number;
   readonly contender: string;
@@ -67,6 +70,29 @@ function ratiosOf(row: Row): Point[] {
     }));
 }
 
+/** Reads a time on the axis, in microseconds, in the unit that suits it; or a ratio. */
+const LABELS: Readonly<Record<ChartKind, string>> = {
+  time: "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : datum.value >= 1e3 ? datum.value / 1e3 + ' ms' : datum.value + ' µs'",
+  ratio: "datum.value + '×'",
+};
+
+const CONFIG = {
+  font: "system-ui, sans-serif",
+  view: { stroke: null },
+  axis: {
+    labelColor: INK.text.light,
+    titleColor: INK.faint.light,
+    gridColor: INK.grid.light,
+    domainColor: INK.grid.light,
+    tickColor: INK.grid.light,
+    labelFontSize: 11,
+    titleFontSize: 11,
+    titleFontWeight: "normal" as const,
+  },
+  legend: { labelColor: INK.text.light, labelFontSize: 11 },
+  title: { color: INK.text.light, fontWeight: 600 as const },
+};
+
 function specification(
   points: readonly Point[],
   names: readonly string[],
@@ -74,9 +100,44 @@ function specification(
   kind: ChartKind,
   options: ChartOptions,
 ): TopLevelSpec {
+  const x = axisOfM(rows);
+  const title = kind === "time" ? "time" : `time over ${labelOf(ownName(rows[0]!))}`;
+  const values = ticks(points.flatMap(({ low, high }) => [low, high]));
+  const y = (field: string) => ({
+    field,
+    type: "quantitative" as const,
+    scale: { type: "log" as const, nice: false, padding: 12 },
+    axis: { title, labelExpr: LABELS[kind], values },
+  });
+  const color = colourScale(names, options.legend);
+  const intervals = {
+    mark: { type: "rule" as const, opacity: 0.45, strokeWidth: 4 },
+    encoding: { x, y: y("low"), y2: { field: "high" }, color },
+  };
+  const lines = {
+    mark: { type: "line" as const, strokeWidth: 1.8 },
+    encoding: { x, y: y("value"), color },
+  };
+  const dots = {
+    mark: { type: "point" as const, filled: true, size: 34, opacity: 1 },
+    encoding: { x, y: y("value"), color },
+  };
+  return {
+    width: WIDTH,
+    height: HEIGHT,
+    padding: 4,
+    background: "transparent",
+    ...(options.title ? { title: { text: options.title, anchor: "start", fontSize: 12 } } : {}),
+    data: { values: [...points] },
+    layer: [...baseline(rows, kind, x, y), intervals, lines, dots],
+    config: CONFIG,
+  } as TopLevelSpec;
+}
+
+/** M, doubling, labelled where a row was measured. */
+function axisOfM(rows: readonly Row[]) {
   const sizes = [...new Set(rows.map(({ m }) => m))].sort((a, b) => a - b);
-  const own = ownName(rows[0]!);
-  const x = {
+  return {
     field: "m",
     type: "quantitative" as const,
     scale: { type: "log" as const, base: 2, domain: [sizes[0]!, sizes.at(-1)!], nice: false },
@@ -89,19 +150,10 @@ function specification(
       labelFlush: false,
     },
   };
-  const title = kind === "time" ? "time" : `time over ${labelOf(own)}`;
-  const format =
-    kind === "time"
-      ? "datum.value >= 1e6 ? datum.value / 1e6 + ' s' : datum.value >= 1e3 ? datum.value / 1e3 + ' ms' : datum.value + ' µs'"
-      : "datum.value + '×'";
-  const values = ticks(points.flatMap(({ low, high }) => [low, high]));
-  const y = (field: string) => ({
-    field,
-    type: "quantitative" as const,
-    scale: { type: "log" as const, nice: false, padding: 12 },
-    axis: { title, labelExpr: format, values },
-  });
-  const colour = {
+}
+
+function colourScale(names: readonly string[], legend: boolean) {
+  return {
     field: "contender",
     type: "nominal" as const,
     scale: {
@@ -109,7 +161,7 @@ function specification(
       range: names.map((name) => colourOf(name).light),
     },
     sort: null,
-    legend: options.legend
+    legend: legend
       ? {
           title: null,
           orient: "bottom" as const,
@@ -119,65 +171,23 @@ function specification(
         }
       : null,
   };
-  const floor = rows.filter((row) => row.floor !== null).map(({ m, floor }) => ({ m, floor }));
-  const reference =
-    kind === "ratio"
-      ? [
-          {
-            data: { values: [{ one: 1 }] },
-            mark: { type: "rule" as const, color: INK.floor!.light, strokeDash: [4, 3] },
-            encoding: { y: { ...y("one"), axis: y("one").axis } },
-          },
-        ]
-      : floor.length > 0
-        ? [
-            {
-              data: { values: floor },
-              mark: { type: "line" as const, color: INK.floor!.light, strokeDash: [4, 3] },
-              encoding: { x, y: y("floor") },
-            },
-          ]
-        : [];
-  const layer = [
-    ...reference,
-    {
-      mark: { type: "rule" as const, opacity: 0.45, strokeWidth: 4 },
-      encoding: { x, y: y("low"), y2: { field: "high" }, color: colour },
-    },
-    {
-      mark: { type: "line" as const, strokeWidth: 1.8 },
-      encoding: { x, y: y("value"), color: colour },
-    },
-    {
-      mark: { type: "point" as const, filled: true, size: 34, opacity: 1 },
-      encoding: { x, y: y("value"), color: colour },
-    },
-  ];
-  return {
-    width: WIDTH,
-    height: HEIGHT,
-    padding: 4,
-    background: "transparent",
-    ...(options.title ? { title: { text: options.title, anchor: "start", fontSize: 12 } } : {}),
-    data: { values: [...points] },
-    layer,
-    config: {
-      font: "system-ui, sans-serif",
-      view: { stroke: null },
-      axis: {
-        labelColor: INK.text!.light,
-        titleColor: INK.faint!.light,
-        gridColor: INK.grid!.light,
-        domainColor: INK.grid!.light,
-        tickColor: INK.grid!.light,
-        labelFontSize: 11,
-        titleFontSize: 11,
-        titleFontWeight: "normal",
-      },
-      legend: { labelColor: INK.text!.light, labelFontSize: 11 },
-      title: { color: INK.text!.light, fontWeight: 600 },
-    },
-  } as TopLevelSpec;
+}
+
+/** What lines are judged by, dashed: the floor of a time, where it is known; 1 for a ratio. */
+function baseline(
+  rows: readonly Row[],
+  kind: ChartKind,
+  x: ReturnType<typeof axisOfM>,
+  y: (field: string) => object,
+): object[] {
+  const stroke = { color: INK.floor.light, strokeDash: [4, 3] };
+  if (kind === "ratio") {
+    const mark = { type: "rule", ...stroke };
+    return [{ data: { values: [{ one: 1 }] }, mark, encoding: { y: y("one") } }];
+  }
+  const values = rows.filter((row) => row.floor !== null).map(({ m, floor }) => ({ m, floor }));
+  if (values.length === 0) return [];
+  return [{ data: { values }, mark: { type: "line", ...stroke }, encoding: { x, y: y("floor") } }];
 }
 
 /** Powers of ten from the smallest to the largest value, with 2 and 5 between where there are few. */

@@ -14,6 +14,7 @@ export const CONTENDERS: readonly (readonly [name: string, label: string, meanin
   ["onnxruntime-web", "ORT web", "onnxruntime-web (WebAssembly) MatMulNBits, integer zero points"],
 ];
 
+/** The short name of a contender, for columns and lines. */
 export function labelOf(name: string): string {
   return CONTENDERS.find(([known]) => known === name)?.[1] ?? name;
 }
@@ -41,6 +42,7 @@ export function formatCommit(commit: string): string {
   return commit.replace(/^(.{12})[^-]*/, "$1");
 }
 
+/** A time in the unit that suits it. */
 export function formatTime(microseconds: number): string {
   if (microseconds < 1e3) return `${digits(microseconds)} µs`;
   if (microseconds < 1e6) return `${digits(microseconds / 1e3)} ms`;
@@ -93,6 +95,7 @@ function formatInterval(timing: Timing): string {
   return `${formatTime(timing.p10)} – ${formatTime(timing.p90)}`;
 }
 
+/** What the caches held, in words. */
 export function describeCold(cold: Cold): string {
   switch (cold) {
     case "written":
@@ -123,6 +126,7 @@ export interface RowGroup {
   readonly rows: readonly Row[];
 }
 
+/** The rows in groups that one table or chart can show, in order of their first. */
 export function groupRows(rows: readonly Row[]): RowGroup[] {
   const groups = new Map<string, Row[]>();
   for (const row of rows) {

@@ -4,7 +4,7 @@ import { renderChart } from "./charts.js";
 import {
   CONTENDERS,
   contendersIn,
-  digits,
+  formatCeiling,
   formatCommit,
   formatMeasure,
   groupRows,
@@ -16,6 +16,7 @@ import {
 } from "./format.js";
 import { paletteCss, variableOf } from "./palette.js";
 
+/** The report of a run, as one HTML page. */
 export async function renderReport(results: Results): Promise<string> {
   const { machine, rows, measures = [], date, commit } = results;
   const groups = await Promise.all(groupRows(rows).map(renderGroup));
@@ -89,12 +90,7 @@ function renderMethod({ ceilings, peers }: Machine, rows: readonly Row[]): strin
     "Every product is checked against float64 before it is timed. Contenders take turns in one process. Times are medians; bars and intervals go from the 10th to the 90th percentile.",
     "n× after a time: it takes n times as long as the first column. “tie”: the intervals overlap.",
     ...singleRunNotes(rows),
-    ...Object.entries(ceilings).map(
-      ([device, { bytesPerSecond, operationsPerSecond, method }]) =>
-        `The floor of ${device}, measured here: ${digits(bytesPerSecond / 1e9)} GB/s, ${
-          operationsPerSecond === null ? "–" : `${digits(operationsPerSecond / 1e9)} GFLOP/s`
-        } (${method}).`,
-    ),
+    ...Object.entries(ceilings).map(([device, ceiling]) => `${formatCeiling(device, ceiling)}.`),
     ...CONTENDERS.filter(([name]) => present.has(name)).map(
       ([, label, meaning]) => `${label}: ${meaning}.`,
     ),

@@ -15,6 +15,7 @@ import {
   tableOf,
 } from "./format.js";
 
+/** A text with its regions rewritten. */
 export interface RenderedReadme {
   readonly text: string;
   /** Charts that the text refers to: SVG by file name. */
@@ -23,6 +24,7 @@ export interface RenderedReadme {
   readonly regions: readonly string[];
 }
 
+/** What regions are made from. */
 export interface ReadmeOptions {
   /** Results documents by name: that of their file, without ".json". */
   readonly results: ReadonlyMap<string, Results>;

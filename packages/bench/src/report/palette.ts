@@ -9,12 +9,12 @@ interface Colour {
 }
 
 /** Text and rules. No colour may appear twice: its value finds it again in the drawing. */
-export const INK: Readonly<Record<string, Colour>> = {
+export const INK = {
   text: { light: "#1f2430", dark: "#e3e6ee" },
   faint: { light: "#6a7182", dark: "#9aa2b5" },
   grid: { light: "#e4e7ee", dark: "#2c3240" },
   floor: { light: "#8a90a0", dark: "#757d90" },
-};
+} as const satisfies Record<string, Colour>;
 
 /** By contender; told apart by people who see no red and green, after Okabe and Ito. */
 const SERIES: Readonly<Record<string, Colour>> = {

@@ -1,5 +1,5 @@
 /** The suites beside matmul: each is a list of things to time, or to weigh. */
-import type { Measure } from "../results.js";
+import type { Measure, Unit } from "../results.js";
 import type { Suite } from "../settings.js";
 import { summarize } from "../timing/statistics.js";
 import { callCases } from "./call.js";
@@ -12,7 +12,7 @@ import { quantizeCases } from "./quantize.js";
 /** One thing to measure, prepared. */
 export interface Case {
   readonly name: string;
-  readonly unit: "ms" | "µs" | "MiB";
+  readonly unit: Unit;
   /** Samples in the unit; takes about a second. */
   sample(signal: AbortSignal): Promise<readonly number[]>;
 }

@@ -7,6 +7,7 @@ import { type Check, Oracle } from "../problem/oracle.js";
 /** A product slower than this, ms, is computed again for the sampled rows only. */
 const SLOW_MS = 500;
 
+/** A contender that is ready to be timed, and what its check found. */
 export interface Entrant {
   readonly name: string;
   readonly product: BoundProduct;

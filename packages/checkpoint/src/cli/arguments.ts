@@ -17,30 +17,31 @@ export function usageError(subject: string, expected: string, received: string):
 /**
  * What was given to a command. Each method throws `W4A16_USAGE`, and so does the
  * constructor: on an unknown option, an option without its value, a flag with
- * one, and places that are missing or too many.
+ * one, and positional arguments that are missing or too many.
  */
 export class Arguments {
   readonly #definitions: ArgsDef;
   readonly #values: Readonly<Record<string, unknown>>;
-  readonly #places: ReadonlyMap<string, string>;
+  readonly #positionals: ReadonlyMap<string, string>;
 
   constructor(definitions: ArgsDef, rawArgs: readonly string[]) {
     this.#definitions = definitions;
     const { values, positionals } = parse(definitions, rawArgs);
-    const places = Object.keys(definitions).filter((name) => !isOption(definitions, name));
-    if (positionals.length !== places.length) {
-      const expected = places.map((name) => name.toUpperCase()).join(" ") || "no argument";
+    const names = Object.keys(definitions).filter((name) => !isOption(definitions, name));
+    if (positionals.length !== names.length) {
+      const expected = names.map((name) => name.toUpperCase()).join(" ") || "no argument";
       throw usageError("arguments", expected, positionals.join(" ") || "nothing");
     }
     this.#values = values;
-    this.#places = new Map(places.map((name, i) => [name, positionals[i]!]));
+    this.#positionals = new Map(names.map((name, i) => [name, positionals[i]!]));
   }
 
-  /** A positional. */
-  place(name: string): string {
-    return this.#places.get(name)!;
+  /** An argument that is not an option. */
+  positional(name: string): string {
+    return this.#positionals.get(name)!;
   }
 
+  /** Whether a flag was given. */
   flag(name: string): boolean {
     return this.#values[name] === true;
   }

@@ -33,7 +33,7 @@ export const convert = defineCommand({
     const include = given.list("include");
     const exclude = given.list("exclude");
     const report = await withProgress(given.flag("json"), (progress, signal) =>
-      convertCheckpoint(given.place("in"), given.place("out"), {
+      convertCheckpoint(given.positional("in"), given.positional("out"), {
         to,
         include,
         exclude,

@@ -1,6 +1,6 @@
 import { defineCommand } from "citty";
 import { openCheckpoint } from "../checkpoint.js";
-import { totalBytes } from "../write/output.js";
+import { totalBytes } from "../store.js";
 import { Arguments } from "./arguments.js";
 import { bytes, printable, printJson, table } from "./output.js";
 
@@ -14,7 +14,7 @@ export const inspect = defineCommand({
   args,
   async run({ rawArgs }) {
     const given = new Arguments(args, rawArgs);
-    await using checkpoint = await openCheckpoint(given.place("file"));
+    await using checkpoint = await openCheckpoint(given.positional("file"));
     const { store } = checkpoint;
     const layers = [...checkpoint.layers.values()].map(({ load, tensors, ...layer }) => layer);
     const owned = new Set([...checkpoint.layers.values()].flatMap(({ tensors }) => tensors));

@@ -39,7 +39,7 @@ export const quantize = defineCommand({
       exclude: given.list("exclude"),
     };
     const report = await withProgress(given.flag("json"), (progress, signal) =>
-      quantizeCheckpoint(given.place("in"), given.place("out"), {
+      quantizeCheckpoint(given.positional("in"), given.positional("out"), {
         ...options,
         signal,
         onProgress: progress.update,

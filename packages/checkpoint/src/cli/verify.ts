@@ -23,7 +23,7 @@ export const verify = defineCommand({
   args,
   async run({ rawArgs }) {
     const given = new Arguments(args, rawArgs);
-    const file = given.place("file");
+    const file = given.positional("file");
     const against = given.text("against");
     if (!against) throw usageError("--against", "the original checkpoint", "nothing");
     const maxError = given.notNegative("max-error");

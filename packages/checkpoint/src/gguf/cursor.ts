@@ -1,13 +1,12 @@
 /** Reads the fields of a GGUF header from bytes, never past their end. */
 import { clip, invalid } from "../errors.js";
+import { GGUF_ARRAY, GGUF_STRING } from "./types.js";
 
 /** Thrown when the bytes at hand end before the header does; more may be in the file. */
 export class NeedMoreBytes extends Error {}
 
-/** Bytes of a metadata value by type number; 8 is a string, 9 an array. */
+/** Bytes of a metadata value by type number; 0 for strings and arrays, which tell their length. */
 const VALUE_BYTES = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8];
-const STRING = 8;
-const ARRAY = 9;
 const MAX_ARRAY_DEPTH = 4;
 /** Longest text kept; longer values are passed over. */
 const MAX_KEPT = 65536;
@@ -56,11 +55,11 @@ export class GgufCursor {
   /** A metadata value: numbers, booleans and short strings as text; others are passed over. */
   value(subject: string): string | undefined {
     const type = this.u32();
-    if (type === ARRAY) {
+    if (type === GGUF_ARRAY) {
       this.#skipArray(subject, 1);
       return undefined;
     }
-    if (type === STRING) {
+    if (type === GGUF_STRING) {
       const text = this.string(subject);
       return text.length <= MAX_KEPT ? text : undefined;
     }
@@ -98,8 +97,9 @@ export class GgufCursor {
       );
     }
     const type = this.u32();
-    const nested = type === STRING || type === ARRAY;
-    const least = type === STRING ? 8 : type === ARRAY ? 12 : this.#bytesOf(type, subject);
+    const nested = type === GGUF_STRING || type === GGUF_ARRAY;
+    const least =
+      type === GGUF_STRING ? 8 : type === GGUF_ARRAY ? 12 : this.#bytesOf(type, subject);
     const most = Math.floor((this.fileSize - this.at) / least);
     const count = this.size(`length of array ${clip(subject)}`, most);
     if (!nested) {
@@ -107,7 +107,7 @@ export class GgufCursor {
       return;
     }
     for (let i = 0; i < count; i++) {
-      if (type === ARRAY) this.#skipArray(subject, depth + 1);
+      if (type === GGUF_ARRAY) this.#skipArray(subject, depth + 1);
       else this.#take(this.size(`length of a string in ${clip(subject)}`, this.fileSize - this.at));
     }
   }

@@ -1,9 +1,11 @@
 /** Lays out a GGUF file (version 3): the header, and where each tensor's bytes go. */
+import { elementCount } from "@w4a16/core";
 import { clip, invalid } from "../errors.js";
-import type { FileLayout, TensorSpec } from "../safetensors/encode.js";
+import type { FileLayout, TensorSpec } from "../layout.js";
 import {
   GGUF_ALIGNMENT,
   GGUF_MAGIC,
+  GGUF_STRING,
   GGUF_TYPES,
   GGUF_VERSION,
   type GgufType,
@@ -11,7 +13,6 @@ import {
   ggufTypeNumber,
 } from "./types.js";
 
-const STRING = 8;
 const encoder = new TextEncoder();
 
 /** Tensors follow one another, each at a multiple of 32 bytes. */
@@ -35,7 +36,7 @@ export function layoutGguf(
   u64(values.length);
   for (const [key, value] of values) {
     string(key);
-    u32(STRING);
+    u32(GGUF_STRING);
     string(value);
   }
   const relative = new Map<string, { offset: number; byteLength: number }>();
@@ -78,7 +79,7 @@ export function layoutGguf(
 }
 
 function bytesOf({ elements, bytes }: GgufType, shape: readonly number[]): number {
-  return (shape.reduce((product, size) => product * size, 1) / elements) * bytes;
+  return (elementCount(shape) / elements) * bytes;
 }
 
 function align(offset: number): number {

@@ -2,8 +2,7 @@
 import { basename } from "node:path";
 import { CheckpointError, clip, invalid } from "../errors.js";
 import { RandomAccessFile } from "../io/file.js";
-import { tensorNotFound } from "../safetensors/read.js";
-import type { TensorInfo, TensorStore } from "../store.js";
+import { type TensorInfo, type TensorStore, tensorNotFound } from "../store.js";
 import { GgufCursor, NeedMoreBytes } from "./cursor.js";
 import { GGUF_ALIGNMENT, GGUF_MAGIC, GGUF_TYPES, MAX_DIMENSIONS } from "./types.js";
 

@@ -1,4 +1,6 @@
-/** The tensor types of GGUF whose sizes are known: elements and bytes of a block. */
+/** The numbers and limits of the GGUF format. */
+
+/** A tensor type: elements and bytes of a block. */
 export interface GgufType {
   readonly name: string;
   readonly elements: number;
@@ -11,6 +13,7 @@ const type = (name: string, elements: number, bytes: number): GgufType => ({
   bytes,
 });
 
+/** The tensor types whose sizes are known, by number. */
 export const GGUF_TYPES: ReadonlyMap<number, GgufType> = new Map([
   [0, type("F32", 1, 4)],
   [1, type("F16", 1, 2)],
@@ -56,6 +59,11 @@ export function ggufLacks(name: string, dtype: string, shape: readonly number[])
   return `a name of ${bytes} bytes, and llama.cpp reads no file with one above ${MAX_NAME_BYTES}`;
 }
 
+/** "GGUF", little-endian. */
 export const GGUF_MAGIC = 0x46554747;
 export const GGUF_VERSION = 3;
+/** Tensors start at a multiple of this, unless the metadata says otherwise. */
 export const GGUF_ALIGNMENT = 32;
+/** Numbers of metadata types. */
+export const GGUF_STRING = 8;
+export const GGUF_ARRAY = 9;

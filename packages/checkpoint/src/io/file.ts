@@ -1,8 +1,9 @@
 /** Files read by position, so that memory holds what is asked for and no more. */
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { allocateOrThrow, isW4A16Error } from "@w4a16/core";
-import { fileError, invalid } from "../errors.js";
+import { CheckpointError, fileError, invalid } from "../errors.js";
 
+/** An open file of known size. */
 export class RandomAccessFile implements AsyncDisposable {
   #closed = false;
 
@@ -101,7 +102,19 @@ export async function readFully(
   return bytes;
 }
 
+/** Reads a whole file that is small by its nature. */
+export async function readSmallFile(path: string, most: number): Promise<Uint8Array> {
+  try {
+    const place = await stat(path);
+    if (!place.isFile()) throw notAFile(path);
+    if (place.size <= most) return await readFile(path);
+    throw invalid("W4A16_INVALID_CHECKPOINT", path, `at most ${most} bytes`, `${place.size} bytes`);
+  } catch (cause) {
+    throw cause instanceof CheckpointError ? cause : fileError(path, cause, "read");
+  }
+}
+
 /** The error for a folder, a pipe or a device where a file should be. */
-export function notAFile(path: string) {
+function notAFile(path: string) {
   return invalid("W4A16_FILE_UNREADABLE", path, "a file", "something else", "Check the path.");
 }

@@ -6,14 +6,15 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { clip, invalid } from "../errors.js";
+import { readSmallFile } from "../io/file.js";
 import { type Json, parseStrictJson, requireObject } from "../io/strict-json.js";
-import { readSmallFile } from "../safetensors/read.js";
 import type { TensorStore } from "../store.js";
 import { unsupported } from "./fields.js";
 
 const CODE = "W4A16_INVALID_CHECKPOINT";
 const MAX_CONFIG_BYTES = 2 ** 24;
 
+/** What the settings say of every layer. */
 export interface PackedConfig {
   readonly method: "gptq" | "awq";
   /** 1: zeros are stored less 1. 2: as they are. Only for GPTQ. */

@@ -2,6 +2,7 @@
 import { CheckpointError, clip } from "../errors.js";
 import { isFloatDType } from "../floats.js";
 import type { TensorInfo, TensorStore } from "../store.js";
+import { layerName } from "./layers.js";
 import type { LinearLayer } from "./types.js";
 
 /** Every float matrix that no quantized layer owns. */
@@ -17,7 +18,7 @@ export function readFloatLayers(store: TensorStore, owned: ReadonlySet<string>):
 function describe(store: TensorStore, info: TensorInfo): LinearLayer {
   const { name, dtype, shape, byteLength } = info;
   const [outFeatures, inFeatures] = shape as [number, number];
-  const short = name.replace(/\.weight$/, "");
+  const short = layerName(name);
   return {
     // Beside a tensor `x`, `x.weight` keeps its full name.
     name: store.tensors.has(short) ? name : short,

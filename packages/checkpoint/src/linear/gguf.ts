@@ -9,9 +9,10 @@ import {
   toGgufQ4_1,
   zerosToBiases,
 } from "@w4a16/packing";
-import type { TensorSpec } from "../safetensors/encode.js";
+import type { TensorSpec } from "../layout.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { blankConstantGroups } from "./constant-groups.js";
+import { layerName } from "./layers.js";
 import type { LinearLayer } from "./types.js";
 
 /** Bits that all infinities and NaNs of float16 have. */
@@ -46,7 +47,7 @@ function describe(store: TensorStore, { name, dtype, shape, byteLength }: Tensor
     return { weight: { ...head, packed, scales, zeros: biasesToZeros(biases, scales) } };
   };
   return {
-    name: name.replace(/\.weight$/, ""),
+    name: layerName(name),
     format: dtype === "Q4_0" ? "q4_0" : "q4_1",
     ...linear,
     groupSize: BLOCK,

@@ -7,7 +7,7 @@ import type { Int4Weight } from "@w4a16/core";
 import { fromHqq4bit, toHqq4bit, transposeFloats } from "@w4a16/packing";
 import { clip, invalid } from "../errors.js";
 import { encodeFloats } from "../floats.js";
-import type { TensorSpec } from "../safetensors/encode.js";
+import type { TensorSpec } from "../layout.js";
 import type { TensorStore } from "../store.js";
 import { FLOATS, LayerFields, unsupported } from "./fields.js";
 import type { LinearLayer } from "./types.js";

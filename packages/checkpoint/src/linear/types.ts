@@ -14,6 +14,7 @@ export interface LoadedLinear {
   readonly order?: Uint32Array | undefined;
 }
 
+/** A linear layer of a checkpoint; its data is read by `load`. */
 export interface LinearLayer {
   /** The layer's name, without the tensor's suffix (`.weight`, `.qweight`, …). */
   readonly name: string;

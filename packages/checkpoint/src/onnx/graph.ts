@@ -11,6 +11,7 @@ const ATTRIBUTE_INT = 2;
 export const INPUT = "X";
 export const OUTPUT = "Y";
 
+/** The node, and the constants it takes. */
 export interface ModelNode {
   readonly name: string;
   readonly operator: string;

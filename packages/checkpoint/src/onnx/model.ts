@@ -23,13 +23,14 @@ const MIN_BLOCK = 16;
 /** Kernels are written for blocks up to this. */
 const MAX_BLOCK = 256;
 
+/** Options of `encodeOnnx`. */
 export interface OnnxOptions {
   /** Activations the operator may compute with: 0 or 1 float32, 4 int8. Default 0. */
   readonly accuracyLevel?: 0 | 1 | 4 | undefined;
 }
 
 /**
- * The bytes of a `.onnx` file. Zeros that are whole numbers of 0..15 are stored as
+ * The bytes of a `.onnx` file of one MatMulNBits node, Y [M, N] = X [M, K] · Wᵀ. Zeros that are whole numbers of 0..15 are stored as
  * integer zero points, any others as float ones: neither loses anything.
  *
  * @throws ArgumentError on a weight that is not well formed or an unknown option, and
@@ -91,7 +92,7 @@ function requireAccuracyLevel(level: unknown): number {
     subject: "accuracyLevel",
     expected: "0, 1 or 4",
     received: describeValue(level),
-    fix: "Leave it away for 0: products in float32.",
+    fix: "Omit it for 0: products in float32.",
   });
 }
 

@@ -1,21 +1,7 @@
 /** Lays out a safetensors file: the header, and where each tensor's bytes go. */
-import { DTYPE_BITS, elementCount } from "./header.js";
-
-/** A tensor to write. */
-export interface TensorSpec {
-  readonly name: string;
-  readonly dtype: string;
-  readonly shape: readonly number[];
-}
-
-/** A file about to be written: its first bytes, and the place of every tensor. */
-export interface FileLayout {
-  readonly header: Uint8Array;
-  /** Offset from the start of the file, and bytes, by tensor name. */
-  readonly places: ReadonlyMap<string, { readonly offset: number; readonly byteLength: number }>;
-  /** Size of the whole file. */
-  readonly size: number;
-}
+import { elementCount } from "@w4a16/core";
+import type { FileLayout, TensorSpec } from "../layout.js";
+import { DTYPE_BITS } from "./header.js";
 
 /**
  * Wider elements come first, so that every tensor is aligned to its element

@@ -2,6 +2,7 @@
  * The header of a safetensors file: 8 bytes of length, little-endian, then JSON
  * that names each tensor's dtype, shape and place in the rest of the file.
  */
+import { elementCount } from "@w4a16/core";
 import { clip, invalid } from "../errors.js";
 import { type Json, parseStrictJson, requireObject } from "../io/strict-json.js";
 import type { TensorInfo } from "../store.js";
@@ -108,6 +109,7 @@ function parseEntry(name: string, value: Json, subject: string): SafetensorsEntr
   if (offsets.length !== 2 || begin > end) {
     throw invalid(CODE, `${subject}: data_offsets`, "[begin, end], begin ≤ end", offsets);
   }
+  // Beyond 2^53 the count is inexact, and no size of a real file equals it.
   const bits = elementCount(shape) * DTYPE_BITS[dtype]!;
   if (bits !== 8 * (end - begin)) {
     throw invalid(
@@ -125,11 +127,6 @@ function parseSizes(value: Json | undefined, subject: string): number[] {
   const isSize = (size: Json) => Number.isSafeInteger(size) && (size as number) >= 0;
   if (Array.isArray(value) && value.length <= 64 && value.every(isSize)) return value as number[];
   throw invalid(CODE, subject, "a list of whole numbers", value === undefined ? "nothing" : value);
-}
-
-/** Product of a shape. Beyond 2^53 it is inexact, but no size of a real file equals it. */
-export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function checkCoverage(tensors: SafetensorsEntry[], dataLength: number, file: string): void {

@@ -1,10 +1,9 @@
 /** Safetensors checkpoints: one file, or shards named by an index, read tensor by tensor. */
-import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { CheckpointError, clip, fileError, invalid } from "../errors.js";
-import { notAFile, RandomAccessFile } from "../io/file.js";
+import { CheckpointError, clip, invalid } from "../errors.js";
+import { RandomAccessFile, readSmallFile } from "../io/file.js";
 import { parseStrictJson, requireObject } from "../io/strict-json.js";
-import type { TensorInfo, TensorStore } from "../store.js";
+import { type TensorInfo, type TensorStore, tensorNotFound } from "../store.js";
 import { headerLength, parseHeader, type SafetensorsHeader } from "./header.js";
 
 interface Shard extends SafetensorsHeader {
@@ -47,17 +46,6 @@ class SafetensorsStore implements TensorStore {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.shards.map(({ file }) => file[Symbol.asyncDispose]()));
   }
-}
-
-/** The error for a name that a store does not have. */
-export function tensorNotFound(store: TensorStore, name: string): CheckpointError {
-  return new CheckpointError({
-    code: "W4A16_TENSOR_NOT_FOUND",
-    subject: store.path,
-    expected: `a tensor among ${clip([...store.tensors.keys()].join(", "), 200)}`,
-    received: clip(name),
-    fix: "List the names with `w4a16 inspect`.",
-  });
 }
 
 /** Opens one file. */
@@ -150,16 +138,4 @@ function requireShardName(name: unknown, index: string): string {
     received: clip(name),
     fix: "Do not trust this checkpoint: a shard must lie in its own folder.",
   });
-}
-
-/** Reads a whole file that is small by its nature. */
-export async function readSmallFile(path: string, most: number): Promise<Uint8Array> {
-  try {
-    const place = await stat(path);
-    if (!place.isFile()) throw notAFile(path);
-    if (place.size <= most) return await readFile(path);
-    throw invalid("W4A16_INVALID_CHECKPOINT", path, `at most ${most} bytes`, `${place.size} bytes`);
-  } catch (cause) {
-    throw cause instanceof CheckpointError ? cause : fileError(path, cause, "read");
-  }
 }

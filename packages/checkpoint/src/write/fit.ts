@@ -14,6 +14,7 @@ import { flipSigns, packLinear, requireWholeZeros } from "@w4a16/packing";
 import { clip, inLayer } from "../errors.js";
 import { unsupported } from "../linear/fields.js";
 
+/** What an output format asks of a weight. */
 export interface Requirements {
   /** The format's name, for errors. */
   readonly format: string;
@@ -26,7 +27,9 @@ export interface Requirements {
 }
 
 /**
- * @param requantize allows to choose new codes where the zeros are lost otherwise.
+ * The weight as the format can hold it.
+ *
+ * @param requantize choose new codes where the zeros would be lost otherwise.
  * @throws ArgumentError `W4A16_LOSSY_ZERO`, CheckpointError `W4A16_UNSUPPORTED_FORMAT`.
  */
 export function fitWeight(

@@ -11,17 +11,20 @@ import { dirname, resolve } from "node:path";
 import { throwIfAborted } from "@w4a16/core";
 import { fileError } from "../errors.js";
 import { readFully } from "../io/file.js";
-import type { FileLayout, TensorSpec } from "../safetensors/encode.js";
+import type { FileLayout, TensorSpec } from "../layout.js";
 import { busy, Journal, type JournalLine } from "./journal.js";
 
 /** Tensors that are made, and written, together. */
 export interface WriteItem<Note> {
   readonly name: string;
+  /** Bytes of the input that it deals with. */
+  readonly inputBytes: number;
   readonly tensors: readonly TensorSpec[];
   /** Makes the tensors' bytes, in order, and a note that a resumed run gets back. */
   produce(): Promise<{ readonly bytes: readonly Uint8Array[]; readonly note: Note }>;
 }
 
+/** A file to write, item by item. */
 export interface WritePlan<Note> {
   readonly layout: FileLayout;
   readonly items: readonly WriteItem<Note>[];

@@ -2,11 +2,22 @@
 import { ArgumentError, describeValue, requireCallback, throwIfAborted } from "@w4a16/core";
 import { requirePath } from "../errors.js";
 
+/** How far a run is: in bytes of the input, or, of `verifyCheckpoint`, in layers. */
+export interface CheckpointProgress {
+  readonly done: number;
+  readonly total: number;
+  /** The layer or tensor at hand. */
+  readonly name: string;
+}
+
 /** Options that runs have in common. */
 export interface RunOptions {
+  /** Globs of layer names; `*` also spans dots. */
   readonly include?: readonly string[] | undefined;
+  /** Globs of layer names to leave out. */
   readonly exclude?: readonly string[] | undefined;
-  readonly onProgress?: unknown;
+  readonly onProgress?: ((progress: CheckpointProgress) => void) | undefined;
+  /** Ends the run between two layers or tensors; the same call continues it. */
   readonly signal?: AbortSignal | undefined;
 }
 

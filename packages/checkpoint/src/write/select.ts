@@ -8,12 +8,14 @@ import type { LinearLayer } from "../linear/types.js";
  */
 export const DEFAULT_EXCLUDE = ["*embed*", "*wte*", "*wpe*", "*lm_head*"];
 
+/** Which layers are asked for. */
 export interface Selection {
   readonly groupSize: number;
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
 }
 
+/** Which layers there are of those asked for. */
 export interface Selected {
   readonly chosen: readonly LinearLayer[];
   /** Layers that were asked for and cannot be quantized, and why. */
@@ -26,6 +28,7 @@ export function matcher(patterns: readonly string[]): (name: string) => boolean 
   return picomatch([...patterns], { dot: true, bash: true, nonegate: true });
 }
 
+/** The float layers that are asked for, by those that can be quantized and those that cannot. */
 export function selectLayers(
   layers: Iterable<LinearLayer>,
   { groupSize, include, exclude }: Selection,

@@ -7,6 +7,7 @@ import {
 } from "../errors.js";
 import type { Availability, Backend, Device } from "./types.js";
 
+/** Options of `openDevice`. */
 export interface OpenDeviceOptions {
   /** Told, while `"auto"` looks for a device, of each backend it had to pass over. */
   readonly onSkip?: ((name: string, why: Availability & { available: false }) => void) | undefined;

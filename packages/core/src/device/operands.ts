@@ -38,7 +38,7 @@ const OPTIONS: readonly string[] = ["out", "outDtype", "bias", "signal"];
 /** With a device's own: by the list that it passes on every call. */
 const EXTENDED = new WeakMap<readonly string[], readonly string[]>();
 
-// Called for every product: what it would make anew each time it keeps.
+/** {@link OPTIONS} and `more`. Kept, because every product asks for it. */
 function knownOptions(more: readonly string[] | undefined): readonly string[] {
   if (more === undefined) return OPTIONS;
   let known = EXTENDED.get(more);
@@ -53,7 +53,8 @@ function knownOptions(more: readonly string[] | undefined): readonly string[] {
  * Checks the operands of `weight.matmul(x, options)` or `matmulTransposed`.
  *
  * @param tensorClass the device's own tensor class: an object of any other is refused.
- * @param moreOptions names of options that the device adds to {@link MatmulOptions}; the same array on every call.
+ * @param moreOptions names of options that the device adds to {@link MatmulOptions}; the same
+ * array on every call.
  * @throws ArgumentError, DeviceError or AbortedError.
  */
 export function requireOperands<Tensor extends OperandTensor>(
@@ -67,13 +68,14 @@ export function requireOperands<Tensor extends OperandTensor>(
   requireOptions("options", options, knownOptions(moreOptions));
   throwIfAborted(direction, options.signal);
   const forward = direction === "matmul";
+  const subject = forward ? "x" : "dy";
   const reduction = forward ? weight.inFeatures : weight.outFeatures;
   const width = forward ? weight.outFeatures : weight.inFeatures;
   const { device } = weight;
-  const input = requireOwnTensor(forward ? "x" : "dy", x, tensorClass, device);
+  const input = requireOwnTensor(subject, x, tensorClass, device);
   if (input.cols !== reduction) {
     throw shapeError(
-      forward ? "x" : "dy",
+      subject,
       `[..., ${reduction}], the weight's ${forward ? "inFeatures (K)" : "outFeatures (N)"} last`,
       input.shape,
     );
@@ -149,7 +151,7 @@ function resolveOutDtype(x: DeviceTensor, out: DeviceTensor | undefined, wanted?
       subject: "outDtype",
       expected: `the dtype of out, ${out.dtype}`,
       received: describeValue(wanted),
-      fix: "Leave outDtype away when out is given.",
+      fix: "Omit outDtype when out is given.",
     });
   }
   return out?.dtype ?? wanted ?? x.dtype;

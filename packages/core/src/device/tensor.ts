@@ -69,7 +69,7 @@ export abstract class TensorBase<Memory, Owner extends Device>
     this.offset = layout.offset;
     this.rowStride = layout.rowStride;
     this.cols = layout.shape.at(-1)!;
-    this.rows = layout.shape.slice(0, -1).reduce((product, size) => product * size, 1);
+    this.rows = elementCount(layout.shape.slice(0, -1));
   }
 
   view(range: ViewRange): DeviceTensor {
@@ -143,6 +143,24 @@ export function contiguousLayout(shape: readonly number[], dtype: DType): Tensor
   const sizes = Array.from(shape, (size, i) => requireInteger(`shape[${i}]`, size, 0));
   requireInteger("the number of elements", elementCount(sizes), 0);
   return { shape: sizes, dtype, offset: 0, rowStride: sizes.at(-1)! };
+}
+
+/**
+ * A tensor that was just allocated, for `Device.tensor`: with `data` written, where there is
+ * any. One whose data is refused is disposed, so that the failed call holds no memory.
+ */
+export function withData<Tensor extends DeviceTensor>(
+  tensor: Tensor,
+  data: TensorData | undefined,
+): Tensor {
+  if (data === undefined) return tensor;
+  try {
+    tensor.write(data);
+  } catch (error) {
+    tensor.dispose();
+    throw error;
+  }
+  return tensor;
 }
 
 /** Number of elements of a shape. */

@@ -34,6 +34,7 @@ export interface Disposing extends Disposable {
   dispose(): void;
 }
 
+/** Options of `Device.loadWeight`. */
 export interface LoadWeightOptions {
   /**
    * Format in which the device keeps scales and zeros. A device may round them

@@ -28,7 +28,7 @@ export function conversionOutput<Out extends Float32Array | Uint16Array>(
       subject: "out",
       expected: "memory of its own",
       received: "bytes that values lie in",
-      fix: "Pass an array of another buffer, or leave it away.",
+      fix: "Pass an array of another buffer, or omit it.",
     });
   }
   return out;

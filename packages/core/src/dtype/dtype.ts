@@ -14,6 +14,7 @@ import { decodeFloat16, encodeFloat16 } from "./float16.js";
 /** A format of activations and outputs. */
 export type DType = "float16" | "bfloat16" | "float32";
 
+/** All formats. */
 export const DTYPES: readonly DType[] = ["float16", "bfloat16", "float32"];
 
 /** Elements as a device stores them: float32 values, or the bits of 16-bit values. */

@@ -1,4 +1,4 @@
-import { ArgumentError, requireBoolean, requireInteger } from "../errors.js";
+import { requireBoolean, requireInteger } from "../errors.js";
 import { allocateOrThrow } from "../memory.js";
 import {
   encodeGroups,
@@ -17,6 +17,7 @@ import {
   resolveHqq,
 } from "./options.js";
 
+/** Options of `quantizeCodes`. */
 export interface QuantizeCodesOptions extends QuantizeShape, HqqOptions {
   /** Bits of a code, 1 to 8. Default 4. */
   readonly bits?: number | undefined;
@@ -46,7 +47,7 @@ export interface QuantizedCodes {
  */
 export function quantizeCodes(weight: Float32Array, options: QuantizeCodesOptions): QuantizedCodes {
   const input = requireInput(weight, options, [...HQQ_OPTIONS, "bits", "optimize"]);
-  const bits = requireBits(options.bits ?? 4);
+  const bits = requireInteger("bits", options.bits ?? 4, 1, 8);
   const settings = resolveHqq(options);
   const range = unsignedRange(bits);
   const { k, groupSize } = input;
@@ -72,15 +73,4 @@ export function quantizeCodes(weight: Float32Array, options: QuantizeCodesOption
     store(0, weight, fitRange(weight, groupSize, range.highest, settings.roundZero, HQQ_LIMITS, 0));
   }
   return result;
-}
-
-function requireBits(bits: number): number {
-  if (requireInteger("bits", bits, 1) <= 8) return bits;
-  throw new ArgumentError({
-    code: "W4A16_INVALID_VALUE",
-    subject: "bits",
-    expected: "a whole number from 1 to 8",
-    received: String(bits),
-    fix: "Codes are kept in bytes; choose at most 8 bits.",
-  });
 }

@@ -82,7 +82,7 @@ function roundWithin(dtype: DType, values: Float32Array, what: string): Float32A
     subject: "parameterDType",
     expected: "a type that holds every scale and zero",
     received: `${dtype}, and a ${what} of ${values[beyond]}`,
-    fix: "Use bfloat16, or leave parameterDType away for float32.",
+    fix: "Use bfloat16, or omit parameterDType for float32.",
   });
 }
 

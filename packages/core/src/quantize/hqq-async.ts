@@ -21,6 +21,7 @@ export interface HqqProgress {
   readonly total: number;
 }
 
+/** Options of `quantizeHqqAsync`. */
 export interface HqqAsyncOptions extends QuantizeShape, HqqOptions {
   /**
    * Worker threads, of which at most four times the machine's cores are started. Default: the

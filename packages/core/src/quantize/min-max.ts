@@ -9,6 +9,7 @@ import {
   resolveParameterDType,
 } from "./options.js";
 
+/** Options of `quantizeMinMax`. */
 export interface MinMaxOptions extends QuantizeShape, ParameterOptions {
   /** True: s4 codes −7..7 and zero 0. False, the default: u4 codes 0..15 and a real zero. */
   readonly symmetric?: boolean | undefined;

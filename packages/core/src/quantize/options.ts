@@ -94,9 +94,9 @@ export function requireInput(
 /** Fills in and checks the solver's options. */
 export function resolveHqq(options: HqqOptions): HqqSettings {
   return {
-    lpNorm: requireNumber("lpNorm", options.lpNorm ?? 0.7, 0, 1),
-    beta: requireNumber("beta", options.beta ?? 10, 0, Number.MAX_VALUE),
-    kappa: requireNumber("kappa", options.kappa ?? 1.01, 0, Number.MAX_VALUE),
+    lpNorm: requireAbove("lpNorm", options.lpNorm ?? 0.7, 0, 1),
+    beta: requireAbove("beta", options.beta ?? 10, 0, Number.MAX_VALUE),
+    kappa: requireAbove("kappa", options.kappa ?? 1.01, 0, Number.MAX_VALUE),
     iterations: requireInteger("iterations", options.iterations ?? 20, 0, MAX_ITERATIONS),
     earlyStop: requireBoolean("earlyStop", options.earlyStop ?? true),
     roundZero: requireBoolean("roundZero", options.roundZero ?? false),
@@ -109,7 +109,7 @@ export function resolveParameterDType({ parameterDType }: ParameterOptions): DTy
   return requireDType("parameterDType", parameterDType ?? "float32");
 }
 
-function requireNumber(subject: string, value: unknown, above: number, most: number): number {
+function requireAbove(subject: string, value: unknown, above: number, most: number): number {
   if (typeof value === "number" && value > above && value <= most) return value;
   const bound = most === Number.MAX_VALUE ? "" : ` and at most ${most}`;
   throw new ArgumentError({
@@ -117,6 +117,6 @@ function requireNumber(subject: string, value: unknown, above: number, most: num
     subject,
     expected: `a number above ${above}${bound}`,
     received: describeValue(value),
-    fix: `Leave ${subject} away for its default.`,
+    fix: `Omit ${subject} for its default.`,
   });
 }

@@ -8,19 +8,24 @@ import {
   requireInteger,
   requireOptions,
 } from "@w4a16/core";
-import { requireWeightSize } from "../limits.js";
+import { requireRowCount, requireWeightSize } from "../limits.js";
 import type { NativeProduct } from "../native.js";
 
 /** A product to tune: M rows of activations and a weight [N, K] with groups of G. */
 export interface TuneShape {
+  /** M: a result is for exactly so many rows. */
   readonly m: number;
+  /** N */
   readonly n: number;
+  /** K */
   readonly k: number;
+  /** G, a divisor of K. */
   readonly groupSize: number;
   /** Default: both. */
   readonly direction?: Direction | undefined;
 }
 
+/** One product of a {@link TuneShape}. */
 export interface Product extends TuneShape {
   readonly direction: Direction;
 }
@@ -62,6 +67,7 @@ function requireShape(subject: string, shape: unknown): Product[] {
     });
   }
   requireWeightSize(n, k, [`${subject}.n`, `${subject}.k`]);
+  requireRowCount(`${subject}.m`, m);
   const wanted =
     direction === undefined ? DIRECTIONS : [requireDirection(`${subject}.direction`, direction)];
   return wanted.map((direction) => ({ m, n, k, groupSize, direction }));

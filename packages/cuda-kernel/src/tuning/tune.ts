@@ -14,16 +14,20 @@ import { DATA_TYPE } from "../native.js";
 import type { CudaEvent } from "../stream.js";
 import type { CudaWeight } from "../weight.js";
 import type { TunedKernel } from "./cache.js";
+import type { KernelChoices } from "./choices.js";
 import { nativeProduct, type Product, requireProducts } from "./products.js";
 
+/** Options of `device.tune`. */
 export interface TuneOptions {
   /** Ends after about so many seconds, with what was measured by then. Default 60. */
   readonly seconds?: number | undefined;
+  /** Stops between two rounds of measuring; what was finished stays. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each product. */
   readonly onProgress?: ((progress: TuneProgress) => void) | undefined;
 }
 
+/** How far `device.tune` is. */
 export interface TuneProgress {
   /** Products measured so far, and in all. */
   readonly done: number;
@@ -48,10 +52,11 @@ const FLUSHED_FLOATS = 2 ** 26;
  * Measures `shapes` in bfloat16, one after the other, and makes the device use what is fastest.
  *
  * @param finished is given each product's result as soon as it is there.
- * @throws AbortedError; what was finished stays.
+ * @throws AbortedError; what was finished stays, and every other product uses the kernel it used before.
  */
 export async function tuneProducts(
   device: CudaDevice,
+  choices: KernelChoices,
   shapes: unknown,
   options: TuneOptions,
   finished: (result: TuneResult) => void,
@@ -72,7 +77,7 @@ export async function tuneProducts(
         weight = syntheticWeight(device, product);
       }
       const budget = left / (products.length - i);
-      const result = await tuneProduct(device, weight, product, budget, options.signal);
+      const result = await tuneProduct(weight, choices, product, budget, options.signal);
       finished(result);
       options.onProgress?.({ done: i + 1, total: products.length, result });
     }
@@ -82,34 +87,28 @@ export async function tuneProducts(
 }
 
 async function tuneProduct(
-  device: CudaDevice,
   weight: CudaWeight,
+  choices: KernelChoices,
   product: Product,
   budgetMs: number,
   signal: AbortSignal | undefined,
 ): Promise<TuneResult> {
-  const { m, n, k, direction } = product;
+  const { device } = weight;
   const { addon, id } = device;
-  const shape = nativeProduct(product);
-  const use = (name: string) => native("tune", () => addon.useCandidate(id, ...shape, name));
-  use("");
-  const names = native("tune", () => addon.candidates(id, ...shape));
+  const { m, n, k, direction } = product;
+  const names = native("tune", () => addon.candidates(id, ...nativeProduct(product)));
   const [inputs, outputs] = direction === "matmul" ? [k, n] : [n, k];
   using x = device.tensor([m, inputs], "bfloat16");
   using out = device.tensor([m, outputs], "bfloat16");
   native("tune", () => addon.probeFill(id, x.storage.memory, DATA_TYPE.bfloat16));
-  weight[direction](x, { out }); // what is made on first use is made
-  const graphs: CudaGraph[] = [];
+  const multiply = () => void weight[direction](x, { out });
+  multiply(); // A capture takes no weight that has no parameters in bfloat16 yet.
+  const graphs = captureEach(device, choices, product, names, multiply);
   try {
-    for (const name of names) {
-      use(name);
-      graphs.push(device.capture(() => void weight[direction](x, { out })));
-    }
-    use("");
     const medians = await measure(device, graphs, budgetMs, signal);
     const best = medians.indexOf(Math.min(...medians));
     const chosen = medians[best]! < WORTHWHILE * medians[0]! ? best : 0;
-    use(names[chosen]!);
+    choices.use(product, names[chosen]!);
     return {
       ...product,
       kernel: names[chosen]!,
@@ -117,15 +116,39 @@ async function tuneProduct(
       untuned: medians[0]!,
       candidates: names.length,
     };
-  } catch (error) {
-    if (!device.disposed) use("");
-    throw error;
   } finally {
     for (const graph of graphs) graph.dispose();
   }
 }
 
-/** Medians in microseconds; the graphs take turns, each after the second-level cache was filled with other data. */
+/** A graph of the product by each of the kernels; after that it uses the one that it used before. */
+function captureEach(
+  device: CudaDevice,
+  choices: KernelChoices,
+  product: Product,
+  names: readonly string[],
+  multiply: () => void,
+): CudaGraph[] {
+  const before = choices.of(product);
+  const graphs: CudaGraph[] = [];
+  try {
+    for (const name of names) {
+      choices.use(product, name);
+      graphs.push(device.capture(multiply));
+    }
+    return graphs;
+  } catch (error) {
+    for (const graph of graphs) graph.dispose();
+    throw error;
+  } finally {
+    choices.use(product, before);
+  }
+}
+
+/**
+ * Medians in microseconds. The graphs take turns, each after the second-level cache was filled
+ * with other data.
+ */
 async function measure(
   device: CudaDevice,
   graphs: readonly CudaGraph[],

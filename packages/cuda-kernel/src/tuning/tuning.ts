@@ -2,7 +2,8 @@
 import { createRequire } from "node:module";
 import type { CudaDevice } from "../device.js";
 import { addKernels, readKernels, type TunedKernel } from "./cache.js";
-import { nativeProduct, parseProductKey, productKey } from "./products.js";
+import { KernelChoices } from "./choices.js";
+import { parseProductKey, productKey } from "./products.js";
 import { type TuneOptions, type TuneResult, tuneProducts } from "./tune.js";
 
 /** What {@link Tuning.tune} did. */
@@ -13,11 +14,13 @@ export interface TuneReport {
   readonly problem: string | undefined;
 }
 
+/** What a device knows of the fastest kernels: `device.tuning`. */
 export class Tuning {
   /** How many products use a kernel that was measured, by an earlier process, to be the fastest. */
   loaded = 0;
   /** Why the cache file, or a part of it, was left out; undefined where all was well, or there is none. */
   problem: string | undefined;
+  readonly #choices: KernelChoices;
   /** Settles once the last call of `tune` has ended. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -26,7 +29,9 @@ export class Tuning {
     private readonly device: CudaDevice,
     readonly file: string | undefined,
     private readonly driver: string,
-  ) {}
+  ) {
+    this.#choices = new KernelChoices(device);
+  }
 
   /** Uses what the cache file holds for this device, driver and version. Never throws on what it holds. */
   async load(): Promise<void> {
@@ -50,7 +55,9 @@ export class Tuning {
     let problem: string | undefined;
     let kept: string | undefined;
     try {
-      await tuneProducts(this.device, shapes, options, (result) => results.push(result));
+      await tuneProducts(this.device, this.#choices, shapes, options, (result) =>
+        results.push(result),
+      );
     } finally {
       // What was measured before an abort is kept too.
       if (this.file !== undefined && results.length > 0) {
@@ -69,9 +76,8 @@ export class Tuning {
   #use(key: string, { kernel }: TunedKernel): boolean {
     const product = parseProductKey(key);
     if (!product) return false;
-    const { addon, id } = this.device;
     try {
-      return addon.useCandidate(id, ...nativeProduct(product), kernel);
+      return this.#choices.use(product, kernel);
     } catch {
       return false; // sizes that no weight has
     }

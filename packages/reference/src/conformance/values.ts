@@ -1,5 +1,5 @@
 /** Parameters and activations at the edges of their formats. */
-import { DIRECTIONS, type DType, dequantize, type Int4Weight } from "@w4a16/core";
+import { DIRECTIONS, type Direction, type DType, dequantize, type Int4Weight } from "@w4a16/core";
 import { describe, expect, it } from "vitest";
 import {
   type RandomWeightOptions,
@@ -180,7 +180,7 @@ async function checkOneHot(suite: Suite, dtype: DType): Promise<void> {
 async function multiply(
   suite: Suite,
   weight: Int4Weight,
-  direction: (typeof DIRECTIONS)[number],
+  direction: Direction,
   dtype: DType,
   x: Float32Array,
   outDtype?: DType,
@@ -194,7 +194,7 @@ async function multiply(
   return values;
 }
 
-function ones(weight: Int4Weight, direction: (typeof DIRECTIONS)[number]): Float32Array {
+function ones(weight: Int4Weight, direction: Direction): Float32Array {
   return new Float32Array(extents(weight, direction).reduction).fill(1);
 }
 

@@ -5,6 +5,8 @@ import { BLOCK_ROWS, block, TILE_DEPTH, TILE_WIDTH } from "./block.js";
 /** How (code − zero) · scale is computed: rounded to float32 at each step, as core's `dequantize` does, or not. */
 export type Precision = "float32" | "float64";
 
+export const PRECISIONS: readonly Precision[] = ["float32", "float64"];
+
 /** A rectangle of the product's second operand: columns of the output × steps of the reduction. */
 export interface Tile {
   readonly col: number;
