@@ -1,5 +1,5 @@
 /** What a CPU device offers a benchmark: the limits of the machine it runs on, measured. */
-import { type DType, requireDType } from "@w4a16/core";
+import { type DType, requireBoolean, requireDType } from "@w4a16/core";
 import type { CpuDevice } from "./device.js";
 import { DATA_TYPE } from "./native.js";
 
@@ -39,6 +39,7 @@ export class CpuBenchmark {
     const device = this.#device;
     device.requireLive("device");
     requireDType("dtype", dtype);
+    requireBoolean("cold", cold);
     const { done, settle } = device.pending("buffer to read");
     const measured = new Float64Array(2);
     const bytes = device.addon.ceiling(device.engine, DATA_TYPE[dtype], cold, measured, settle);

@@ -62,8 +62,9 @@ function exact(
     requireInstance<ExactInput>("bias", bias, [Float32Array, Float64Array]);
     requireLength("bias", bias, width, forward ? "[outFeatures]" : "[inFeatures]");
   }
+  // Without rows, x may be detached.
   const y = allocateOrThrow(8 * m * width, () =>
-    multiply(weight, direction, "float64", new Float64Array(x), m),
+    multiply(weight, direction, "float64", new Float64Array(m === 0 ? 0 : x), m),
   );
   if (bias !== undefined) addBias(y, bias, width);
   return y;

@@ -57,10 +57,12 @@ void dequantizeForward(const WeightView& w, size_t nTile, size_t quad, float* ti
       reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
   const Vec bias = Vec::broadcast(w.codeBias);
   const size_t quads = w.groups * w.quadsPerGroup;
+  const bool padded = hasPaddedGroups(w);
   for (size_t q = 0; q < kTileQuads; q++) {
     const uint32_t* pair = codes + q / 2 * kTile;
     float* rows = tile + q * kQuad * kTile;
-    if (quad + q >= quads) {
+    const size_t real = padded ? realColumns(w, quad + q).count : quad + q < quads ? kQuad : 0;
+    if (real == 0) {
       clearFloats(rows, kQuad * kTile);
       continue;
     }
@@ -73,6 +75,8 @@ void dequantizeForward(const WeightView& w, size_t nTile, size_t quad, float* ti
         dequantize(nibbles, bias, scale, zero).store(rows + b * kTile + n);
       }
     }
+    // An infinite scale or zero would make NaNs of the padding's zeros.
+    if (real < kQuad) clearFloats(rows + real * kTile, (kQuad - real) * kTile);
   }
 }
 
