@@ -8,9 +8,11 @@ import { type TuneOptions, type TuneResult, tuneProducts } from "./tune.js";
 
 /** What {@link Tuning.tune} did. */
 export interface TuneReport {
+  /** Of the products that were measured in the time given, in the order of measuring. */
   readonly results: readonly TuneResult[];
   /** Where the results are kept; undefined where they are not: no file is wanted, or `problem` says why. */
   readonly file: string | undefined;
+  /** Why the results could not be kept. */
   readonly problem: string | undefined;
 }
 
@@ -22,9 +24,10 @@ export class Tuning {
   /** Settles once the last call of `tune` has ended. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param file undefined: nothing is read or kept. */
+  /** @internal */
   constructor(
     private readonly device: CudaDevice,
+    /** The cache file; undefined: nothing is read or kept. */
     readonly file: string | undefined,
     private readonly driver: string,
   ) {
