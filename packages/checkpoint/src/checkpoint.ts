@@ -20,9 +20,11 @@ import type { TensorStore } from "./store.js";
 
 /** An open checkpoint; close it with `await using` or `close()`. */
 export interface Checkpoint extends AsyncDisposable {
+  /** All tensors, those of no linear layer too. */
   readonly store: TensorStore;
   /** Linear layers by name, quantized or not, in the order of the file. */
   readonly layers: ReadonlyMap<string, LinearLayer>;
+  /** Closes the files; layers cannot be loaded any more. */
   close(): Promise<void>;
 }
 

@@ -24,6 +24,7 @@ export const OUTPUT_FORMATS: readonly OutputFormatName[] = [
 
 /** Options of `convertCheckpoint`. */
 export interface ConvertOptions {
+  /** The format to write. */
   readonly to: OutputFormatName;
   /** Globs of layer names. Default: all quantized layers. */
   readonly include?: readonly string[] | undefined;
@@ -31,6 +32,7 @@ export interface ConvertOptions {
   readonly exclude?: readonly string[] | undefined;
   /** Allow new codes where the format has not the weight's zeros. Default false: that is an error. */
   readonly requantize?: boolean | undefined;
+  /** Called after each layer or tensor. */
   readonly onProgress?: ((progress: CheckpointProgress) => void) | undefined;
   /** Ends the run between two layers or tensors; the same call continues it. */
   readonly signal?: AbortSignal | undefined;
@@ -47,7 +49,9 @@ export interface ConvertReport {
   readonly copied: number;
   /** Tensors that the format cannot hold, and why. */
   readonly skipped: ReadonlyArray<{ readonly name: string; readonly reason: string }>;
+  /** Of all the input's tensors. */
   readonly inputBytes: number;
+  /** Of the file written, or of all files of a folder. */
   readonly outputBytes: number;
   /** Layers and tensors taken over from an interrupted run. */
   readonly resumed: number;

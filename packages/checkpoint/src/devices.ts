@@ -15,6 +15,7 @@ export interface KernelReport {
 
 /** A device, and whether it can be opened here. */
 export interface DeviceReport {
+  /** What `openDevice` takes. */
   readonly name: string;
   /** The package that brings it. */
   readonly package: string;
@@ -23,8 +24,9 @@ export interface DeviceReport {
   readonly description?: string | undefined;
   /** The kernels it chooses among, best first, where it has a choice. */
   readonly kernels?: readonly KernelReport[] | undefined;
-  /** Why it is not available, and what would help. */
+  /** Why it is not available. */
   readonly reason?: string | undefined;
+  /** What would make it available. */
   readonly fix?: string | undefined;
 }
 

@@ -40,6 +40,7 @@ export interface QuantizeCheckpointOptions {
   readonly exclude?: readonly string[] | undefined;
   /** Worker threads for HQQ. Default: the machine's cores. */
   readonly workers?: number | undefined;
+  /** Called as layers are quantized and tensors copied. */
   readonly onProgress?: ((progress: QuantizeProgress) => void) | undefined;
   /** Ends the run; the same call continues it. */
   readonly signal?: AbortSignal | undefined;
@@ -61,8 +62,11 @@ export interface QuantizeReport {
   readonly output: string;
   readonly method: QuantizeMethod;
   readonly groupSize: number;
+  /** Of all the input's tensors. */
   readonly inputBytes: number;
+  /** Of the file written. */
   readonly outputBytes: number;
+  /** The layers quantized, also those taken over from an interrupted run. */
   readonly layers: readonly LayerReport[];
   /** Layers that the input had quantized: in the output with the codes and groups they had. */
   readonly carried: readonly string[];
@@ -72,6 +76,7 @@ export interface QuantizeReport {
   readonly skipped: ReadonlyArray<{ readonly name: string; readonly reason: string }>;
   /** Layers and tensors taken over from an interrupted run. */
   readonly resumed: number;
+  /** How long this run took. */
   readonly seconds: number;
 }
 

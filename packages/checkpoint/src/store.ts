@@ -16,11 +16,13 @@ export interface TensorInfo {
 export interface TensorStore extends AsyncDisposable {
   /** The file or folder it was opened from. */
   readonly path: string;
+  /** The file format. */
   readonly container: "safetensors" | "gguf";
   /** Every file that holds a part of it. */
   readonly files: readonly string[];
   /** Free text that the container carries. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** By name. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
   /**
    * A tensor's bytes, in a buffer of their own.

@@ -42,7 +42,9 @@ export interface LayerCheck {
 export interface VerifyReport {
   readonly file: string;
   readonly against: string;
+  /** The limit that the layers were held to. */
   readonly maxError: number;
+  /** Every layer that is quantized in `file`, or in `against`. */
   readonly layers: readonly LayerCheck[];
   /** Tensors that are the same, byte for byte. */
   readonly identical: number;

@@ -3,6 +3,7 @@ import { DeviceError } from "./errors.js";
 
 /** What is known of an allocation that failed. */
 export interface Shortage {
+  /** How many were asked for, where it is known. */
   readonly bytes?: number | undefined;
   /** In the words of what could not allocate. */
   readonly received?: string | undefined;

@@ -54,6 +54,7 @@ export class CpuDevice extends Handle implements Device {
   readonly kernel: string;
   /** Threads that a product is spread over. */
   readonly threads: number;
+  /** How products compute, as `open` was told. */
   readonly precision: CpuPrecision;
   /** Measures what the machine could do at most. */
   readonly benchmark: CpuBenchmark = new CpuBenchmark(this);
@@ -65,6 +66,7 @@ export class CpuDevice extends Handle implements Device {
 
   /** @internal */
   constructor(
+    /** @internal */
     readonly addon: NativeAddon,
     info: NativeInfo,
     options: ResolvedOptions,

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { root } from "./build.mjs";
 import { sweepPlot } from "./hopper-plot.mjs";
 
-// Goals at N = K = 4096, G = 128: time over dense cuBLAS, by range of M. H100.
+/** Ranges of M, from and to, at N = K = 4096, G = 128. */
 const RANGES = [
   ["1–16", 1, 16],
   ["32", 32, 32],
@@ -19,7 +19,8 @@ const RANGES = [
   ["512", 512, 512],
   ["768–8192", 768, 8192],
 ];
-const GOALS = {
+/** The largest time over dense cuBLAS that a change may bring an H100 to, by range of M. */
+const LIMITS = {
   "forward, written": [0.48, 0.56, 0.62, 0.71, 0.72, 0.85, 0.95, 1.0],
   "forward, clean": [0.53, 0.67, 0.75, 0.91, 0.93, 1.05, 1.05, 1.01],
   "transposed, written": [0.56, 0.58, 0.62, 0.73, 0.73, 0.88, 1.0, 1.01],
@@ -35,7 +36,7 @@ const sweep = results("sweep");
 const document = join(root, "docs", "hopper.md");
 const parts = readFileSync(document, "utf8").split(/(<!-- \/?measured -->)/);
 if (parts.length !== 5) throw new Error(`${document}: expected one pair of "measured" marks`);
-parts[2] = `\n\n${[origin(bench), goals(bench), everyM(sweep), products(bench)].join("\n\n")}\n\n`;
+parts[2] = `\n\n${[origin(bench), worstRatios(bench), everyM(sweep), products(bench)].join("\n\n")}\n\n`;
 writeFileSync(document, parts.join(""));
 writeFileSync(join(root, "results", "hopper-sweep.svg"), sweepPlot(sweep.results, EVERY_M_LIMIT));
 
@@ -84,13 +85,13 @@ function ratio({ dense, fused }, cache) {
 }
 
 function origin({ device, cuda, date, commit }) {
-  return `${device}, CUDA ${cuda}, ${date}, commit ${commit}; \`harness/hopper.cu\` (\`bench\`, \`sweep\`, \`shapes\`): graph replay, the candidates taking turns, 256 MB written or read before each run, medians. Time over dense cuBLAS at N = K = 4096, G = 128; the largest of each range of M; bold: over the goal.`;
+  return `${device}, CUDA ${cuda}, ${date}, commit ${commit}; \`harness/hopper.cu\` (\`bench\`, \`sweep\`, \`shapes\`): graph replay, the candidates taking turns, 256 MB written or read before each run, medians. Time over dense cuBLAS at N = K = 4096, G = 128; the largest of each range of M; bold: over its limit.`;
 }
 
-function goals({ results }) {
+function worstRatios({ results }) {
   const rows = [];
   for (const dtype of ["bfloat16", "float16"]) {
-    for (const [name, limits] of Object.entries(GOALS)) {
+    for (const [name, limits] of Object.entries(LIMITS)) {
       const [direction, cache] = name.split(", ");
       const mine = pairs(results).filter(
         ({ fused }) =>
@@ -104,7 +105,7 @@ function goals({ results }) {
         const inside = mine.filter(({ fused }) => fused.M >= from && fused.M <= to);
         const worst = inside.reduce((a, b) => (ratio(b, cache) > ratio(a, cache) ? b : a));
         const value = ratio(worst, cache);
-        // judged as printed, to three digits
+        // Judged as printed, to three digits.
         const over = Number(value.toFixed(3)) > limits[i];
         return over
           ? `${value.toFixed(3)} **> ${limits[i]}** (M ${worst.fused.M})`

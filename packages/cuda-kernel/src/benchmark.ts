@@ -30,6 +30,7 @@ const ROUNDS = 8;
 
 /** The benchmark hooks of a device: `device.benchmark`. */
 export class CudaBenchmark {
+  /** @internal */
   constructor(private readonly device: CudaDevice) {}
 
   /** The kernel and tile that a product with `m` rows of `dtype` would use. */

@@ -41,9 +41,9 @@ export class CudaDevice extends Handle implements Device {
   readonly benchmark = new CudaBenchmark(this);
   /** Kernels that were measured to be the fastest: where they are kept, and what was found there. */
   readonly tuning: Tuning;
-  /** Arguments of the addon's `matmul`, laid out as `CALL` says. */
+  /** @internal Arguments of the addon's `matmul`, laid out as `CALL` says. */
   readonly call = new Float64Array(CALL.length);
-  /** The addon's number for this device. */
+  /** @internal The addon's number for this device. */
   readonly id: number;
   readonly #abandoned = new FinalizationRegistry<readonly [Resource, number]>(([kind, id]) =>
     this.giveBack(kind, id),
@@ -52,8 +52,11 @@ export class CudaDevice extends Handle implements Device {
   readonly #afterCapture: [Resource, number][] = [];
   #capturing = false;
 
+  /** @internal */
   constructor(
+    /** @internal */
     readonly addon: NativeAddon,
+    /** The GPU, as `cudaDevices()` lists it. */
     readonly info: CudaDeviceInfo,
     kernel?: KernelPreference,
     tuning: { readonly file?: string | undefined; readonly driver: string } = { driver: "" },
@@ -152,12 +155,12 @@ export class CudaDevice extends Handle implements Device {
     return this.tuning.tune(shapes, options);
   }
 
-  /** Gives `id` back if `owner` is collected without having been disposed. */
+  /** @internal Gives `id` back if `owner` is collected without having been disposed. */
   watch(owner: object, kind: Resource, id: number): void {
     this.#abandoned.register(owner, [kind, id], owner);
   }
 
-  /** Gives a resource back to the addon, which frees it in stream order. */
+  /** @internal Gives a resource back to the addon, which frees it in stream order. */
   giveBack(kind: Resource, id: number, owner?: object): void {
     if (owner) this.#abandoned.unregister(owner);
     if (this.disposed) return; // the addon freed it with the device

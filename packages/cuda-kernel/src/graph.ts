@@ -4,6 +4,7 @@ import { native } from "./failures.js";
 
 /** Recorded products, replayed by one call. The tensors it names must stay alive as long as it. */
 export class CudaGraph extends Handle {
+  /** @internal */
   constructor(
     readonly device: CudaDevice,
     private readonly id: number,

@@ -21,10 +21,12 @@ export interface CudaDeviceInfo {
   /** What `cuda.open({ device })` takes. */
   readonly ordinal: number;
   readonly name: string;
-  /** Compute capability. */
+  /** Of the compute capability: 9 of 9.0. */
   readonly major: number;
+  /** Of the compute capability: 0 of 9.0. */
   readonly minor: number;
   readonly multiprocessors: number;
+  /** Of the whole GPU. */
   readonly memoryBytes: number;
   /** Of the second-level cache. */
   readonly l2Bytes: number;
@@ -48,8 +50,9 @@ export interface KernelChoice {
   readonly kernel: "sm90a-wgmma" | "sm80-mma" | "simt-float32";
   /** sm90a-wgmma: the kind of tile, and how the last ones are shared out, in words. */
   readonly plan?: string;
-  /** The output tile of one CTA. */
+  /** Output features of one CTA's tile. */
   readonly tileFeatures?: number;
+  /** Rows of x of one CTA's tile. */
   readonly tileTokens?: number;
   /** sm80-mma: CTAs that share one output tile's reduction. */
   readonly splits?: number;

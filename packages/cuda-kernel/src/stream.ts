@@ -11,6 +11,7 @@ export class CudaStream extends Handle {
   static readonly #current = new WeakMap<CudaDevice, number>();
   readonly #id: number;
 
+  /** @internal */
   constructor(readonly device: CudaDevice) {
     super();
     this.#id = native("stream", () => device.addon.createStream(device.id));
@@ -46,6 +47,7 @@ export class CudaStream extends Handle {
 export class CudaEvent extends Handle {
   readonly #id: number;
 
+  /** @internal */
   constructor(readonly device: CudaDevice) {
     super();
     this.#id = native("event", () => device.addon.createEvent(device.id));

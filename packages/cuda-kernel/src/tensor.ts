@@ -18,6 +18,7 @@ type Storage = SharedStorage<number>;
 
 /** A tensor in GPU memory. */
 export class CudaTensor extends TensorBase<number, CudaDevice> {
+  /** @internal A new tensor, zero or with undefined elements. */
   static allocate(
     device: CudaDevice,
     shape: readonly number[],
@@ -34,7 +35,7 @@ export class CudaTensor extends TensorBase<number, CudaDevice> {
     return new CudaTensor(device, storage, layout);
   }
 
-  /** Writes the tensor, as an operand of the addon's `matmul`, into `call` from `at` on. */
+  /** @internal Writes the tensor, as an operand of the addon's `matmul`, into `call` from `at` on. */
   describe(call: Float64Array, at: number): void {
     call[at] = this.storage.memory;
     call[at + 1] = this.offset * bytesPerElement(this.dtype);

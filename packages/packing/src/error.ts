@@ -21,10 +21,13 @@ export interface ErrorDetails<Code extends string = string> {
   readonly code: Code;
   /** The argument, option or operation that failed. */
   readonly subject: string;
+  /** What would have been right. */
   readonly expected: string;
+  /** What was there instead, in one line. */
   readonly received: string;
   /** What to change so that it works. */
   readonly fix: string;
+  /** What was thrown below, if that is why. */
   readonly cause?: unknown;
 }
 
@@ -32,10 +35,15 @@ const BRAND = Symbol.for("w4a16.error");
 
 /** Base of every error the product throws; `code` tells them apart. */
 export class W4A16Error<Code extends string = string> extends Error {
+  /** Stable identifier, for programs. */
   readonly code: Code;
+  /** The argument, option or operation that failed. */
   readonly subject: string;
+  /** What would have been right. */
   readonly expected: string;
+  /** What was there instead, in one line. */
   readonly received: string;
+  /** What to change so that it works. */
   readonly fix: string;
 
   constructor(details: ErrorDetails<Code>) {

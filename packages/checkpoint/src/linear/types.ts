@@ -6,6 +6,7 @@ export type LinearFormat = "w4a16" | "hqq" | "gptq" | "awq" | "mlx" | "q4_0" | "
 
 /** A quantized weight, and the order of activations it was made for. */
 export interface LoadedLinear {
+  /** As `loadWeight` of a device takes it. */
   readonly weight: Int4Weight;
   /**
    * Only for GPTQ's act-order: in-feature i of `weight` multiplies activation

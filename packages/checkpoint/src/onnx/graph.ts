@@ -7,8 +7,9 @@ export const UINT8 = 2;
 /** AttributeProto.AttributeType. */
 const ATTRIBUTE_INT = 2;
 
-/** Names of the input and the output, both float32. */
+/** Name of a model's input, float32. */
 export const INPUT = "X";
+/** Name of a model's output, float32. */
 export const OUTPUT = "Y";
 
 /** The node, and the constants it takes. */

@@ -4,9 +4,11 @@ import { dequantizeRows, type Int4Weight } from "@w4a16/core";
 /** Rows dequantized at a time: a megabyte or so. */
 const ROWS = 64;
 
-/** ‖W − dequantized‖ / ‖W‖ (Frobenius), and the largest |difference|. */
+/** How far a quantized weight is from its original W. */
 export interface WeightError {
+  /** ‖W − dequantized‖ / ‖W‖ (Frobenius). */
   readonly relative: number;
+  /** The largest |W − dequantized|. */
   readonly largest: number;
 }
 

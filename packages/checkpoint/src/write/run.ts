@@ -4,7 +4,9 @@ import { requirePath } from "../errors.js";
 
 /** How far a run is: in bytes of the input, or, of `verifyCheckpoint`, in layers. */
 export interface CheckpointProgress {
+  /** So far. */
   readonly done: number;
+  /** Of the whole run. */
   readonly total: number;
   /** The layer or tensor at hand. */
   readonly name: string;

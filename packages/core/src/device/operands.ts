@@ -13,9 +13,13 @@ import type { Device, DeviceTensor, DeviceWeight, MatmulOptions } from "./types.
 
 /** A tensor of a device's own class, as {@link TensorBase} provides it. */
 export interface OperandTensor extends DeviceTensor {
+  /** Product of the leading dimensions. */
   readonly rows: number;
+  /** The last dimension. */
   readonly cols: number;
+  /** The same object in tensors that share elements. */
   readonly storage: unknown;
+  /** @throws DeviceError `W4A16_DISPOSED` if the tensor or its device is gone. */
   requireUsable(): void;
 }
 
@@ -30,6 +34,7 @@ export interface Operands<Tensor> {
   readonly reduction: number;
   /** The output's last dimension: N forward, K transposed. */
   readonly width: number;
+  /** Shape and format of `out`, or of the tensor to make where there is none. */
   readonly outShape: readonly number[];
   readonly outDtype: DType;
 }

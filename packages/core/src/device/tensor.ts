@@ -16,7 +16,9 @@ import type { Device, DeviceTensor, ViewRange } from "./types.js";
 export interface TensorLayout {
   readonly shape: readonly number[];
   readonly dtype: DType;
+  /** Of the first element, from the start of the storage. */
   readonly offset: number;
+  /** From one row (last dimension) to the next. */
   readonly rowStride: number;
 }
 
@@ -24,17 +26,22 @@ export interface TensorLayout {
 export class SharedStorage<Memory> {
   #references = 1;
 
+  /** Counts the tensor that it is made for. */
   constructor(
+    /** What the device allocated. */
     readonly memory: Memory,
+    /** Size of the memory. */
     readonly bytes: number,
     private readonly free: (storage: SharedStorage<Memory>) => void,
   ) {}
 
+  /** Counts one more tensor. */
   retain(): this {
     this.#references++;
     return this;
   }
 
+  /** A tensor that was counted is gone. */
   release(): void {
     if (--this.#references === 0) this.free(this);
   }
@@ -60,6 +67,7 @@ export abstract class TensorBase<Memory, Owner extends Device>
 
   constructor(
     readonly device: Owner,
+    /** Where the elements are; views have that of the tensor they look at. */
     readonly storage: SharedStorage<Memory>,
     layout: TensorLayout,
   ) {

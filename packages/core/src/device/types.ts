@@ -23,12 +23,15 @@ export interface Backend<Options extends object = object> {
 
 /** Bytes held by a device's live handles. */
 export interface DeviceMemory {
+  /** Codes and parameters, as the device keeps them. */
   readonly weights: number;
+  /** Elements; views share those of their tensor. */
   readonly tensors: number;
 }
 
 /** What handles have in common: explicit, idempotent disposal. */
 export interface Disposing extends Disposable {
+  /** Whether the handle is gone. */
   readonly disposed: boolean;
   /** Frees what the handle holds. Calling it again does nothing; any other use throws `W4A16_DISPOSED`. */
   dispose(): void;
@@ -82,7 +85,9 @@ export interface DeviceWeight extends Disposing {
   readonly outFeatures: number;
   /** K */
   readonly inFeatures: number;
+  /** In-features that share a scale and a zero. */
   readonly groupSize: number;
+  /** Whether the codes are −8..7, and not 0..15. */
   readonly signed: boolean;
   /** Format in which the device keeps scales and zeros. */
   readonly dtype: DType;
@@ -97,14 +102,19 @@ export interface DeviceWeight extends Disposing {
 
 /** Rows and columns of a matrix to look at: from inclusive, to exclusive. */
 export interface ViewRange {
+  /** Default: all. */
   readonly rows?: readonly [from: number, to: number] | undefined;
+  /** Default: all. */
   readonly columns?: readonly [from: number, to: number] | undefined;
 }
 
 /** A tensor on a device: contiguous, or a view whose rows are `rowStride` elements apart. */
 export interface DeviceTensor extends Disposing {
+  /** The device that made it, whose weights take it. */
   readonly device: Device;
+  /** One size or more; the last dimension is a row. */
   readonly shape: readonly number[];
+  /** Format of the elements. */
   readonly dtype: DType;
   /** Elements from one row (last dimension) to the next. */
   readonly rowStride: number;

@@ -27,6 +27,7 @@ export interface QuantizeCodesOptions extends QuantizeShape, HqqOptions {
 
 /** Unpacked unsigned codes with their parameters, in the weight's own order. */
 export interface QuantizedCodes {
+  /** Of a code, 1 to 8. */
   readonly bits: number;
   /** [N, K], 0..2^bits − 1. */
   readonly codes: Uint8Array;

@@ -26,8 +26,8 @@ class JsEngine : public std::enable_shared_from_this<JsEngine> {
   bool closed() const { return closed_; }
 
   void enqueue(std::unique_ptr<Operation> operation);
-  // Stops the stream. Operations that have not ended report as aborted if `report`, else are
-  // dropped.
+  // Stops the stream. With `report`, operations that never ran report that the device was closed;
+  // without, nothing more is reported.
   void close(Napi::Env env, bool report);
 
  private:

@@ -38,10 +38,6 @@ float biasAt(const Matmul& m, size_t i) {
 
 }  // namespace
 
-size_t Workspace::bytes() const {
-  return packed_.size() + rowClass_.size() + order_.size() + bias_.size() + scratch_.size();
-}
-
 // One product on its way through the pool.
 class Product {
  public:
@@ -61,6 +57,7 @@ class Product {
     const size_t block = std::max<size_t>(
         kPanelRows, kPackedBytes / std::max<size_t>(1, perRow) / kPanelRows * kPanelRows);
     if (!reserve(std::min(block, m_.rows))) return Outcome::kOutOfMemory;
+    if (m_.bias) widenBias();
     for (size_t row = 0; row < m_.rows && !aborted_; row += block) {
       runBlock(row, std::min(block, m_.rows - row));
     }
@@ -73,18 +70,18 @@ class Product {
     scratchStride_ = roundUp(
         std::max(path_.scratchBytes(w, m_.transposed), exceptional_.scratchBytes(w, m_.transposed)),
         64);
-    const size_t width = m_.transposed ? w.k : w.n;
     return ws_.packed_.reserve(path_.packedBytes(w, m_.transposed, rows)) &&
            ws_.rowClass_.reserve(rows) && ws_.order_.reserve(rows * sizeof(uint32_t)) &&
-           (!m_.bias || ws_.bias_.reserve(width * sizeof(float))) &&
-           ws_.scratch_.reserve(scratchStride_ * pool_.threads()) && widenBias(width);
+           (!m_.bias || ws_.bias_.reserve(outWidth() * sizeof(float))) &&
+           ws_.scratch_.reserve(scratchStride_ * pool_.threads());
   }
 
-  bool widenBias(size_t width) {
-    if (!m_.bias) return true;
+  size_t outWidth() const { return m_.transposed ? m_.weight->k : m_.weight->n; }
+
+  void widenBias() {
+    const size_t width = outWidth();
     float* to = reinterpret_cast<float*>(ws_.bias_.data());
     for (size_t i = 0; i < width; i++) to[i] = biasAt(m_, i);
-    return true;
   }
 
   uint8_t* scratch(size_t worker) const { return ws_.scratch_.data() + worker * scratchStride_; }

@@ -29,10 +29,6 @@ enum class Outcome : uint8_t { kDone, kAborted, kOutOfMemory, kClosed };
 
 // Buffers that products of one device reuse. Not shared by concurrent products.
 class Workspace {
- public:
-  size_t bytes() const;
-
- private:
   friend class Product;
   AlignedBuffer packed_, rowClass_, order_, bias_, scratch_;
 };

@@ -24,11 +24,13 @@ Napi::Value freeWeight(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// The call's numbers: weight, transposed, M, x…, out…, bias…, dense; an operand is buffer, offset,
-// stride, type.
+// A product's arguments, by their places among the call's numbers: CALL of src/native.ts.
 struct Call {
+  static constexpr size_t kWeight = 0, kTransposed = 1, kRows = 2, kX = 3, kOut = 7, kBias = 11,
+                          kDense = 15;
   const double* numbers;
   int64_t at(size_t i) const { return toCount(numbers[i], i); }
+  // Four numbers: buffer, offset, stride, type.
   Operand operand(size_t i) const {
     const int64_t type = at(i + 3);
     if (type > 2) throw RuntimeError("NATIVE_FAILURE", "an operand of no data type");
@@ -42,17 +44,20 @@ Napi::Value matmul(const Napi::CallbackInfo& info) {
   const Addon* addon = info.Env().GetInstanceData<Addon>();
   const Id device = id(info, 0);
   const Call call{addon->call(device)};
-  addon->device(device)->matmul(static_cast<Id>(call.at(0)), call.at(1) != 0, call.at(2),
-                                call.operand(3), call.operand(7), call.operand(11),
-                                call.at(15) != 0 ? Strategy::Dequantize : Strategy::Fused);
+  addon->device(device)->matmul(
+      static_cast<Id>(call.at(Call::kWeight)), call.at(Call::kTransposed) != 0,
+      call.at(Call::kRows), call.operand(Call::kX), call.operand(Call::kOut),
+      call.operand(Call::kBias),
+      call.at(Call::kDense) != 0 ? Strategy::Dequantize : Strategy::Fused);
   return info.Env().Undefined();
 }
 
 // device, N, K; the rest in the call's numbers, whose weight is the buffer of a dense one
 Napi::Value matmulDense(const Napi::CallbackInfo& info) {
   const Call call{info.Env().GetInstanceData<Addon>()->call(id(info, 0))};
-  deviceOf(info)->matmulDense(static_cast<Id>(call.at(0)), count(info, 1), count(info, 2),
-                              call.at(1) != 0, call.at(2), call.operand(3), call.operand(7));
+  deviceOf(info)->matmulDense(static_cast<Id>(call.at(Call::kWeight)), count(info, 1),
+                              count(info, 2), call.at(Call::kTransposed) != 0, call.at(Call::kRows),
+                              call.operand(Call::kX), call.operand(Call::kOut));
   return info.Env().Undefined();
 }
 

@@ -20,12 +20,14 @@ const ArchitectureCost& costOf(int arch) {
   return *best;
 }
 
-constexpr float kFixedUs = 4.f;  // launch, first bytes, last store
-constexpr float kSplitUs =
-    4.5f;  // a partial tile's way through L2, and the wait for the last of a tile
-constexpr float kSplitBytesPerNs =
-    45.f;  // of one SM, which writes its part and may have to read all of them
-constexpr float kPairUs = 3.2f;  // two CTAs' sums through their cluster's shared memory
+// Launch, first bytes, last store.
+constexpr float kFixedUs = 4.f;
+// A partial tile's way through L2, and the wait for the last of a tile.
+constexpr float kSplitUs = 4.5f;
+// Of one SM, which writes its part and may have to read all of them.
+constexpr float kSplitBytesPerNs = 45.f;
+// Two CTAs' sums through their cluster's shared memory.
+constexpr float kPairUs = 3.2f;
 
 }  // namespace
 
@@ -45,8 +47,8 @@ float estimate(const FusedProblem& p, int index, int splits, int arch, int sms) 
   const int64_t chunks =
       roundUp<int64_t>(ceilDiv<int64_t>(ceilDiv<int64_t>(reduction, 64), splits), tile.groups);
   const float busy = chunks * cycles * cost.relativeTensor / (cost.clockGhz * 1000.f);
-  const float memory =
-      (p.N * p.K * 0.54f + p.M * (reduction + features) * 2.f) / (cost.dramBytesPerNs * 1000.f);
+  const float memory = (p.N * p.K * kBytesPerWeightElement + p.M * (reduction + features) * 2.f) /
+                       (cost.dramBytesPerNs * 1000.f);
   if (sm80::pairs(tile, groupingOf(p.groupSize, p.K), splits, arch))
     return kFixedUs + std::max(busy, memory) + kPairUs;
   const float partials = splits > 1 ? kSplitUs + perSm * splits * tile.features * tile.tokens * 4 /

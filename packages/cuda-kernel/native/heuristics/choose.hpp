@@ -21,7 +21,8 @@ float estimate(const FusedProblem& problem, int tile, int splits, int arch, int 
 Choice choose(const FusedProblem& problem, int arch, int sms);
 
 // What no kernel can beat: every operand read or written once at the card's memory rate, or the
-// arithmetic at its tensor peak, whichever takes longer. Microseconds.
+// arithmetic at its tensor peak, whichever takes longer. Microseconds. What harness/ measures
+// kernels against.
 float floorMicroseconds(const FusedProblem& problem, int arch);
 
 }  // namespace w4a16::heuristics

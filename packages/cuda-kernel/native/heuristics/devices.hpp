@@ -9,8 +9,11 @@ struct ArchitectureCost {
   float relativeTensor;  // cycles of a tile over those on an H100: `mma.sync` per SM and clock
   float clockGhz;        // sustained
   float dramBytesPerNs;  // whole card
-  float peakTflops;  // 16-bit products, float32 sums, the card's fastest way: for the floor only
+  float peakTflops;      // 16-bit products, float32 sums, at their fastest: for floorMicroseconds()
 };
+
+// A code, and its share of the parameters of a group of 128.
+constexpr float kBytesPerWeightElement = 0.54f;
 
 constexpr ArchitectureCost kArchitectures[] = {
     {800, 1.1f, 1.41f, 1500.f, 312.f},   // A100

@@ -12,8 +12,8 @@ enum class Preference : int { Fastest = 0, Portable = 1, Hopper = 2 };
 struct Kernel {
   Choice portable;
   sm90a::Plan hopper;
-  const char*
-      notHopper;  // why it is the portable kernel, in words for a user; null: it is `hopper`
+  // Why it is the portable kernel, in words for a user; null: it is `hopper`.
+  const char* notHopper;
 };
 
 // Whether a plan's partial sums fit the workspace of sm80/launch.hpp.

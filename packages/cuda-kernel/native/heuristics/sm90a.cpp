@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "devices.hpp"
 #include "sm90a_costs.hpp"
 
 namespace w4a16::heuristics {
@@ -32,7 +33,7 @@ Plan estimated(const FusedProblem& p, int shape, int parts, int multiprocessors)
     if (d.parts > 1)
       us += static_cast<float>(d.firstPart) / d.stages * tileUs + kHopperPartUs * d.parts;
   }
-  const float bytes = 0.54f * p.N * p.K + 2.f * p.M * (reduction + features);
+  const float bytes = kBytesPerWeightElement * p.N * p.K + 2.f * p.M * (reduction + features);
   plan.microseconds = kHopperStartUs + std::max(us, bytes / kHopperBytesPerUs);
   return plan;
 }

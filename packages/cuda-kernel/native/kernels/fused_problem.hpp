@@ -39,8 +39,8 @@ struct FusedProblem {
   int64_t M, N, K, groupSize;
   DataType xType, outType, biasType;
   bool transposed;
-  float outScale =
-      1.f;  // multiplies the sum before the bias: a power of two taken out of float16 scales
+  // Multiplies the sum before the bias: a power of two taken out of float16 scales.
+  float outScale = 1.f;
   Encoding encoding = Encoding::Midpoint;
 };
 

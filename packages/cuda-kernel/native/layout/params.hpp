@@ -28,8 +28,10 @@
 //
 //   row      one a group; ⌈K/G⌉ rows of ⌈N/64⌉·4 entries
 //   entry    16 consecutive n of one group, 80 bytes:
-//              byte  0: for t = 0..3, 16 bytes: s(2t) s(2t+1) c(2t) c(2t+1) s(2t+8) s(2t+9) c(2t+8)
-//              c(2t+9) byte 64: for t = 0..3,  4 bytes: m(2t) m(2t+1) m(2t+8) m(2t+9)
+//              byte  0: for t = 0..3, 16 bytes:
+//                       s(2t) s(2t+1) c(2t) c(2t+1) s(2t+8) s(2t+9) c(2t+8) c(2t+9)
+//              byte 64: for t = 0..3, 4 bytes:
+//                       m(2t) m(2t+1) m(2t+8) m(2t+9)
 //
 // Lane c = lane % 4 of a fragment holds the reduction indices 2c, 2c+1, 2c+8, 2c+9: in
 // the transposed product (reduction n) its parameters are one 16-byte and one 4-byte
@@ -50,8 +52,8 @@ constexpr int kEntryBytes = 80;
 constexpr int kEntryMidpoints = 64;  // byte offset of the m bytes
 constexpr int kMidpointBias = 32;    // m = μ + 32
 constexpr int kMidpointMax = 127;
-constexpr int kScaleExponent =
-    6;  // 2⁶ · 111, the largest |q − z| near its range, is far from 65504
+// 2⁶ · 111, the largest |q − z| near its range, is far from 65504.
+constexpr int kScaleExponent = 6;
 
 struct ParamTable {
   int64_t entriesPerRow;

@@ -37,7 +37,7 @@ Dense::~Dense() {
 void Dense::multiply(const FusedProblem& p, const void* weight, void* workspace,
                      size_t workspaceBytes, cudaStream_t stream) {
   if (p.bias || (p.outType != p.xType && p.outType != DataType::Float32))
-    throw RuntimeError("DENSE_OPTIONS", "");
+    throw RuntimeError("NATIVE_FAILURE", "a dense product with a bias or a third data type");
   const auto typeOf = [](DataType t) {
     return t == DataType::Float16 ? 2 : t == DataType::BFloat16 ? 14 : 0;
   };  // cudaDataType

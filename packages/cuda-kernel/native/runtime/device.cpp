@@ -34,6 +34,38 @@ Device::Device(int ordinal, heuristics::Preference preference)
   streams_[0] = main;
 }
 
+Device::~Device() {
+  // Nothing here may throw: an environment that ends takes its devices along, whatever state they
+  // are in.
+  cudaSetDevice(ordinal_);
+  if (capturing_) {
+    cudaGraph_t graph = nullptr;
+    cudaStreamEndCapture(streams_.at(current_).handle, &graph);
+    if (graph) cudaGraphDestroy(graph);
+    freeScratch(capturing_->scratch);
+  }
+  for (auto& [id, stream] : streams_) cudaStreamSynchronize(stream.handle);
+  dense_.reset();
+  for (auto& [id, graph] : graphs_) {
+    cudaGraphExecDestroy(graph.executable);
+    freeScratch(graph.scratch);
+  }
+  cudaStream_t main = streams_.at(0).handle;
+  for (auto& [id, b] : buffers_) cudaFreeAsync(b.data, main);
+  for (auto& [id, w] : weights_)
+    for (void* data : w.memory())
+      if (data) cudaFreeAsync(data, main);
+  for (auto& [id, event] : events_) cudaEventDestroy(event);
+  cudaStreamSynchronize(main);
+  for (auto& [id, stream] : streams_) {
+    freeScratch(stream);
+    cudaStreamDestroy(stream.handle);
+  }
+  cudaMemPool_t pool;
+  if (cudaDeviceGetDefaultMemPool(&pool, ordinal_) == cudaSuccess) cudaMemPoolTrimTo(pool, 0);
+  cudaGetLastError();
+}
+
 void Device::activate() const {
   int now;  // asking costs half of setting
   if (cudaGetDevice(&now) == cudaSuccess && now == ordinal_) return;
@@ -81,7 +113,6 @@ void Device::follow(cudaStream_t later, cudaStream_t earlier) {
   check(error, "making a stream wait for another");
 }
 
-// Frees when every stream has passed what it has been given so far.
 void Device::release(void* data) {
   Stream& main = streams_.at(0);
   for (auto& [id, stream] : streams_)
@@ -182,8 +213,7 @@ std::unique_ptr<StagingBlock> Device::fence() {
   return block;
 }
 
-void Device::synchronize() {
-  activate();
+void Device::waitForAllStreams() {
   for (auto& [id, stream] : streams_)
     check(cudaStreamSynchronize(stream.handle), "waiting for the device");
 }

@@ -80,7 +80,7 @@ class Device {
   // Which kernel a product of M contiguous rows of a 16-bit type would use.
   heuristics::Kernel explain(Id weight, bool transposed, int64_t M, DataType xType);
   // The kernels that could compute products of a shape, 16-bit activations and contiguous rows;
-  // what they would use first.
+  // the models' choice first.
   std::vector<heuristics::Candidate> candidates(const Shape& shape);
   // Products of the shape use the candidate of that name from now on, wherever it takes them; with
   // no name, what the models choose. False where there is none of that name.
@@ -107,7 +107,6 @@ class Device {
   void launchGraph(Id graph);
   void destroyGraph(Id graph);
 
-  void synchronize();  // waits; any thread
   // An event after all that is enqueued on every stream, for a thread to wait on.
   std::unique_ptr<StagingBlock> fence();
 
@@ -122,9 +121,9 @@ class Device {
   };
   struct Stream {
     cudaStream_t handle = nullptr;
-    float* workspace =
-        nullptr;  // of any kernel: kScratchBytes and sm80::kWorkspaceCounters, made on first use
-    uint32_t* counters = nullptr;  // behind the workspace
+    // Of any kernel, made on first use: kScratchBytes, and behind them sm80::kWorkspaceCounters.
+    float* workspace = nullptr;
+    uint32_t* counters = nullptr;
   };
   struct Graph {
     cudaGraphExec_t executable = nullptr;
@@ -133,8 +132,11 @@ class Device {
 
   void activate() const;
   Stream& current() { return streams_.at(current_); }
+  // Whose workspace a launch may use: the capture's under way or the stream's, made on first use.
   Stream& scratch();
+  // Frees when every stream has passed what it has been given so far.
   void release(void* data);
+  void waitForAllStreams();
   // What `later` is given from now on waits for what `earlier` has been given so far.
   static void follow(cudaStream_t later, cudaStream_t earlier);
   void* address(const Operand& operand, size_t bytes);
@@ -161,8 +163,8 @@ class Device {
   std::unordered_map<Id, Weight> weights_;
   std::unordered_map<Id, cudaEvent_t> events_;
   std::unordered_map<Id, Graph> graphs_;
-  std::unordered_map<uint64_t, heuristics::Kernel>
-      choices_[2];  // of problems that Hopper kernels take, and of others
+  // Of problems that Hopper kernels take, and of others.
+  std::unordered_map<uint64_t, heuristics::Kernel> choices_[2];
   std::vector<std::pair<Shape, heuristics::Kernel>> tuned_;
   std::unique_ptr<Dense> dense_;
   std::unique_ptr<Graph> capturing_;

@@ -1,5 +1,4 @@
 // Streams, events and graphs of a Device.
-#include "dense.hpp"
 #include "device.hpp"
 #include "error.hpp"
 
@@ -12,38 +11,6 @@ static auto& entry(Map& map, Id id, const char* what) {
     throw RuntimeError("NATIVE_FAILURE",
                        std::string("there is no ") + what + " " + std::to_string(id));
   return found->second;
-}
-
-Device::~Device() {
-  // Nothing here may throw: an environment that ends takes its devices along, whatever state they
-  // are in.
-  cudaSetDevice(ordinal_);
-  if (capturing_) {
-    cudaGraph_t graph = nullptr;
-    cudaStreamEndCapture(streams_.at(current_).handle, &graph);
-    if (graph) cudaGraphDestroy(graph);
-    freeScratch(capturing_->scratch);
-  }
-  for (auto& [id, stream] : streams_) cudaStreamSynchronize(stream.handle);
-  dense_.reset();
-  for (auto& [id, graph] : graphs_) {
-    cudaGraphExecDestroy(graph.executable);
-    freeScratch(graph.scratch);
-  }
-  cudaStream_t main = streams_.at(0).handle;
-  for (auto& [id, b] : buffers_) cudaFreeAsync(b.data, main);
-  for (auto& [id, w] : weights_)
-    for (void* data : w.memory())
-      if (data) cudaFreeAsync(data, main);
-  for (auto& [id, event] : events_) cudaEventDestroy(event);
-  cudaStreamSynchronize(main);
-  for (auto& [id, stream] : streams_) {
-    freeScratch(stream);
-    cudaStreamDestroy(stream.handle);
-  }
-  cudaMemPool_t pool;
-  if (cudaDeviceGetDefaultMemPool(&pool, ordinal_) == cudaSuccess) cudaMemPoolTrimTo(pool, 0);
-  cudaGetLastError();
 }
 
 Id Device::createStream() {
@@ -155,7 +122,7 @@ void Device::destroyGraph(Id id) {
   activate();
   Graph gone = entry(graphs_, id, "graph");
   graphs_.erase(id);
-  synchronize();  // a replay may be under way
+  waitForAllStreams();  // a replay may be under way
   check(cudaGraphExecDestroy(gone.executable), "destroying a graph");
   freeScratch(gone.scratch);
 }

@@ -13,8 +13,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface TunedKernel {
   /** Its name, as `tune` reports it. */
   readonly kernel: string;
-  /** Medians of the GPU's time, in microseconds: of it, and of the kernel that was used before. */
+  /** Median of the GPU's time. */
   readonly microseconds: number;
+  /** As `microseconds`, of the kernel that the product has without tuning. */
   readonly untuned: number;
 }
 

@@ -29,9 +29,11 @@ export interface TuneOptions {
 
 /** How far `device.tune` is. */
 export interface TuneProgress {
-  /** Products measured so far, and in all. */
+  /** Products measured so far. */
   readonly done: number;
+  /** Products to measure. */
   readonly total: number;
+  /** Of the product measured last. */
   readonly result: TuneResult;
 }
 

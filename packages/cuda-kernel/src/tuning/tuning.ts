@@ -8,38 +8,49 @@ import { type TuneOptions, type TuneResult, tuneProducts } from "./tune.js";
 
 /** What {@link Tuning.tune} did. */
 export interface TuneReport {
+  /** Of the products that were measured in the time given, in the order of measuring. */
   readonly results: readonly TuneResult[];
   /** Where the results are kept; undefined where they are not: no file is wanted, or `problem` says why. */
   readonly file: string | undefined;
+  /** Why the results could not be kept. */
   readonly problem: string | undefined;
 }
 
 /** What a device knows of the fastest kernels: `device.tuning`. */
 export class Tuning {
-  /** How many products use a kernel that was measured, by an earlier process, to be the fastest. */
-  loaded = 0;
-  /** Why the cache file, or a part of it, was left out; undefined where all was well, or there is none. */
-  problem: string | undefined;
+  #loaded = 0;
+  #problem: string | undefined;
   readonly #choices: KernelChoices;
   /** Settles once the last call of `tune` has ended. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param file undefined: nothing is read or kept. */
+  /** @internal */
   constructor(
     private readonly device: CudaDevice,
+    /** The cache file; undefined: nothing is read or kept. */
     readonly file: string | undefined,
     private readonly driver: string,
   ) {
     this.#choices = new KernelChoices(device);
   }
 
+  /** How many products use a kernel that was measured, by an earlier process, to be the fastest. */
+  get loaded(): number {
+    return this.#loaded;
+  }
+
+  /** Why the cache file, or a part of it, was left out; undefined where all was well, or there is none. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
   /** Uses what the cache file holds for this device, driver and version. Never throws on what it holds. */
   async load(): Promise<void> {
     if (this.file === undefined) return;
     const { kernels, problem } = await readKernels(this.file, this.#key());
-    this.problem = problem;
+    this.#problem = problem;
     for (const [key, tuned] of Object.entries(kernels)) {
-      if (this.#use(key, tuned)) this.loaded++;
+      if (this.#use(key, tuned)) this.#loaded++;
     }
   }
 
