@@ -6,14 +6,13 @@ import { CheckpointError } from "./errors.js";
 import type { LinearLayer } from "./linear/types.js";
 import { writeOnnxFolder } from "./onnx/folder.js";
 import type { TensorStore } from "./store.js";
+import { fingerprint, requireOutput } from "./write/inputs.js";
 import {
   copyItem,
   FILE_FORMATS,
   type FileFormat,
-  fingerprint,
   layerItem,
   layoutOf,
-  requireOutput,
   shapeIn,
   splitHeld,
   totalBytes,
@@ -77,17 +76,21 @@ export async function convertCheckpoint(
   const { store } = checkpoint;
   const layers = chooseLayers(checkpoint.layers.values(), options, input);
   const head = { input, output, to, layers: layers.map(({ name }) => name) };
+  const others = otherTensors(store, layers, checkpoint.layers);
   if (to === "onnx") {
     const total = layers.reduce((sum, { byteLength }) => sum + byteLength, 0);
     let done = 0;
-    const outputBytes = await writeOnnxFolder(output, layers, options.signal, (layer) => {
+    const outputBytes = await writeOnnxFolder(output, store, layers, options.signal, (layer) => {
       done += layer.byteLength;
       options.onProgress?.({ done, total, name: layer.name });
     });
     return {
       ...head,
       copied: 0,
-      skipped: [],
+      skipped: others.map(({ name }) => ({
+        name,
+        reason: "a model of one product has no place for it",
+      })),
       inputBytes: totalBytes(store),
       outputBytes,
       resumed: 0,
@@ -97,7 +100,6 @@ export async function convertCheckpoint(
   const format = FILE_FORMATS[to];
   const shapes = new Map(layers.map((layer) => [layer.name, shapeIn(format, layer)]));
   const names = new Map(layers.map((layer) => [layer.name, layer]));
-  const others = otherTensors(store, layers, checkpoint.layers);
   const { held, dropped } = splitHeld(format, others);
   const items: WriteItem<null>[] = [
     ...layers.map((layer) => layerItem(format, layer, shapes.get(layer.name)!, requantize)),
@@ -132,16 +134,18 @@ function chooseLayers(
 ): LinearLayer[] {
   const included = include?.length ? matcher(include) : () => true;
   const excluded = matcher(exclude ?? []);
-  const chosen = [...layers].filter(
-    ({ name, format }) => format !== "float" && included(name) && !excluded(name),
-  );
+  const quantized = [...layers].filter(({ format }) => format !== "float");
+  const chosen = quantized.filter(({ name }) => included(name) && !excluded(name));
   if (chosen.length > 0) return chosen;
   throw new CheckpointError({
     code: "W4A16_NOTHING_TO_DO",
     subject: input,
     expected: "at least one quantized layer",
-    received: "none",
-    fix: "Quantize a float checkpoint with `w4a16 quantize`; see the layers with `w4a16 inspect`.",
+    received: quantized.length > 0 ? `${quantized.length}, and all of them left out` : "none",
+    fix:
+      quantized.length > 0
+        ? "Choose others with --include and --exclude; see the layers with `w4a16 inspect`."
+        : "Quantize a float checkpoint with `w4a16 quantize`; see the layers with `w4a16 inspect`.",
   });
 }
 

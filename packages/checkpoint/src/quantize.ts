@@ -15,13 +15,12 @@ import { CheckpointError, clip, inLayer } from "./errors.js";
 import { readFloats } from "./floats.js";
 import type { LinearLayer } from "./linear/types.js";
 import { type WeightError, weightError } from "./write/error.js";
+import { fingerprint, requireOutput } from "./write/inputs.js";
 import {
   copyItem,
   FILE_FORMATS,
-  fingerprint,
   layerItem,
   layoutOf,
-  requireOutput,
   shapeIn,
   splitHeld,
   totalBytes,

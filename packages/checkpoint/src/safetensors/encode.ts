@@ -1,5 +1,5 @@
 /** Lays out a safetensors file: the header, and where each tensor's bytes go. */
-import { DTYPE_BITS, elementCount } from "./header.js";
+import { DTYPE_BITS, elementCount, METADATA } from "./header.js";
 
 /** A tensor to write. */
 export interface TensorSpec {
@@ -28,7 +28,7 @@ export function layoutSafetensors(
   const ordered = [...tensors].sort(
     (a, b) => DTYPE_BITS[b.dtype]! - DTYPE_BITS[a.dtype]! || (a.name < b.name ? -1 : 1),
   );
-  const entries: Array<[string, unknown]> = [["__metadata__", metadata]];
+  const entries: Array<[string, unknown]> = [[METADATA, metadata]];
   const relative = new Map<string, [begin: number, end: number]>();
   let end = 0;
   for (const { name, dtype, shape } of ordered) {

@@ -5,6 +5,10 @@
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
 
+/** Where the bytes of the output `out` gather. */
+export const partialOf = (out: string) => `${out}.w4a16-partial`;
+export const journalOf = (out: string) => `${out}.w4a16-journal`;
+
 export interface JournalLine {
   /** Of the item's first tensor: no two items make the same. */
   readonly tensor: string;
@@ -34,7 +38,7 @@ export class Journal {
    * @throws CheckpointError `W4A16_OUTPUT_BUSY` where a running process has it.
    */
   static async claim(out: string, key: string): Promise<Journal> {
-    const file = `${out}.w4a16-journal`;
+    const file = journalOf(out);
     const aside = `${file}.${process.pid}`;
     let found: Awaited<ReturnType<typeof read>>;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -133,6 +137,6 @@ export function busy(out: string, pid: number | undefined): CheckpointError {
     subject: out,
     expected: "an output that nobody else writes",
     received: `process ${pid ?? "unknown"}, which is writing it`,
-    fix: `Wait for it to end; if no such run exists, remove ${out}.w4a16-journal.`,
+    fix: `Wait for it to end; if no such run exists, remove ${journalOf(out)}.`,
   });
 }

@@ -1,8 +1,6 @@
 /** What `quantize` and `convert` share: the output formats, and the tensors copied as they are. */
-import { realpath, stat } from "node:fs/promises";
-import { resolve, sep } from "node:path";
 import { ArgumentError, type Int4Weight } from "@w4a16/core";
-import { CheckpointError, clip, fileError, inLayer, invalid } from "../errors.js";
+import { clip, inLayer, invalid } from "../errors.js";
 import { layoutGguf } from "../gguf/encode.js";
 import { ggufLacks } from "../gguf/types.js";
 import { ggufBytes, ggufSpecs } from "../linear/gguf.js";
@@ -11,7 +9,7 @@ import { loadInOrder } from "../linear/order.js";
 import type { LinearLayer } from "../linear/types.js";
 import { w4a16Bytes, w4a16Metadata, w4a16Specs } from "../linear/w4a16.js";
 import { type FileLayout, layoutSafetensors, type TensorSpec } from "../safetensors/encode.js";
-import { DTYPE_BITS } from "../safetensors/header.js";
+import { DTYPE_BITS, METADATA } from "../safetensors/header.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { fitWeight, type Requirements, requireSplit } from "./fit.js";
 import type { WriteItem } from "./resumable.js";
@@ -38,8 +36,11 @@ interface OutputFormat {
 }
 
 const safetensors = {
-  lacks: ({ dtype }: TensorInfo) =>
-    Object.hasOwn(DTYPE_BITS, dtype) ? undefined : `${dtype} has no place in safetensors`,
+  lacks: ({ name, dtype }: TensorInfo) => {
+    // GGUF allows the name; in a safetensors header it would replace the metadata.
+    if (name === METADATA) return `${METADATA} is no tensor's name in safetensors`;
+    return Object.hasOwn(DTYPE_BITS, dtype) ? undefined : `${dtype} has no place in safetensors`;
+  },
 };
 
 const gguf = (dtype: "Q4_0" | "Q4_1"): OutputFormat => ({
@@ -156,52 +157,6 @@ export function copyItem(store: TensorStore, { name, dtype, shape }: TensorInfo)
     tensors: [{ name, dtype, shape }],
     produce: async () => ({ bytes: [await store.read(name)], note: null }),
   };
-}
-
-/** What identifies the input of a run: a changed file must not be continued. */
-export async function fingerprint(store: TensorStore, settings: object): Promise<string> {
-  const files = await Promise.all(
-    store.files.map(async (file) => {
-      const { size, mtimeMs } = await stat(file).catch((cause) => {
-        throw fileError(file, cause, "read");
-      });
-      return [file, size, mtimeMs];
-    }),
-  );
-  return JSON.stringify({ files, settings });
-}
-
-/**
- * Refuses an output that is one of the inputs, or that names or is something else than a
- * file: what is written takes its name, and a folder, a pipe or a device must not lose it.
- */
-export async function requireOutput(store: TensorStore, out: string): Promise<void> {
-  // "new/" is the file "new" once it is resolved, and its caller wanted a folder.
-  const last = out.slice(Math.max(out.lastIndexOf("/"), out.lastIndexOf(sep)) + 1);
-  if (["", ".", ".."].includes(last)) throw noFile(out, "the name of a folder");
-  const target = await realpath(resolve(out)).catch(() => undefined);
-  if (target === undefined) return;
-  if (!(await stat(target)).isFile()) throw noFile(out, "a folder, a pipe or a device");
-  for (const file of store.files) {
-    if ((await realpath(file)) !== target) continue;
-    throw new CheckpointError({
-      code: "W4A16_OUTPUT_IS_INPUT",
-      subject: out,
-      expected: "an output beside the input",
-      received: "the input itself",
-      fix: "Name another output file; the input is never changed.",
-    });
-  }
-}
-
-function noFile(out: string, received: string): CheckpointError {
-  return new CheckpointError({
-    code: "W4A16_WRITE_FAILED",
-    subject: clip(out, 400),
-    expected: "the name of a file",
-    received,
-    fix: "Name a file in a folder that exists.",
-  });
 }
 
 /** Bytes of all tensors whose size is known. */
