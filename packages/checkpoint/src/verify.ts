@@ -140,7 +140,8 @@ async function checkOthers(
 ) {
   const owned = ownedBy(checked);
   const sources = ownedBy(original);
-  const made = new Set([...checked.layers.values()].map(({ name }) => name));
+  const quantized = [...checked.layers.values()].filter(({ format }) => format !== "float");
+  const made = new Set(quantized.map(({ name }) => name));
   const problems: Array<{ name: string; problem: string }> = [];
   let identical = 0;
   for (const [name, info] of checked.store.tensors) {
