@@ -289,6 +289,7 @@ describe("by name", () => {
       "two million tensors",
       header(`{${Array.from({ length: 2_000_000 }, (_, i) => `"${i}":{}`).join(",")}}`),
     ],
+    ["thirty million values", header(`{"a":[{}${",{}".repeat(33_000_000)}]}`)],
     ["text before the header", header(` {"a":${entry(0, 8)}}`, 8)],
     ["metadata that are no text", header('{"__metadata__":{"a":1}}')],
   ])("%s", async (_, files) => {
