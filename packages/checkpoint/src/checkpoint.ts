@@ -89,7 +89,7 @@ async function findLayers(store: TensorStore): Promise<Map<string, LinearLayer>>
           ...readW4A16Layers(store),
           ...(await readHqqLayers(store)),
           ...(await readPackedLayers(store)),
-          ...readMlxLayers(store),
+          ...(await readMlxLayers(store)),
         ];
   const owned = new Set(quantized.flatMap(({ tensors }) => tensors));
   const layers = new Map<string, LinearLayer>();

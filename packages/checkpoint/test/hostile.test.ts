@@ -105,7 +105,12 @@ const bases: Record<string, Files> = {
       }),
     },
   ),
-  mlx: base("mlx", mlx),
+  mlx: base(
+    "mlx",
+    mlx,
+    {},
+    { "config.json": json({ quantization: { bits: 4, group_size: 32, other: { bits: 8 } } }) },
+  ),
   sharded: {
     "model.safetensors.index.json": json({
       metadata: { total_size: 160 },

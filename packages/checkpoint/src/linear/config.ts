@@ -55,16 +55,18 @@ export function configFiles(store: TensorStore): string[] {
   return NAMES.map((name) => join(folderOf(store), name)).filter((path) => existsSync(path));
 }
 
+/** One of these files. */
+export async function readConfig(path: string): Promise<Map<string, Json>> {
+  const bytes = await readSmallFile(path, MAX_CONFIG_BYTES);
+  const json = parseStrictJson(bytes, { subject: path, code: CODE, maxDepth: 64 });
+  return requireObject(json, path, CODE);
+}
+
 async function findConfig(
   store: TensorStore,
 ): Promise<{ config: Map<string, Json>; subject: string }> {
   for (const path of configFiles(store)) {
-    const json = parseStrictJson(await readSmallFile(path, MAX_CONFIG_BYTES), {
-      subject: path,
-      code: CODE,
-      maxDepth: 64,
-    });
-    const root = requireObject(json, path, CODE);
+    const root = await readConfig(path);
     if (basename(path) !== "config.json") return { config: root, subject: path };
     const nested = root.get("quantization_config");
     if (nested !== undefined) {
