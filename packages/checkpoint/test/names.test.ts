@@ -54,6 +54,17 @@ test.each([
   }
 });
 
+test("embeddings, heads and scales are left in float unless they are asked for", async () => {
+  const left = ["token_embd", "model.embed_tokens", "wte", "lm_head", "output", "a.weight_scale"];
+  const made = ["blk.0.attn_output", "x.scaled"];
+  const input = file([...left, ...made].map((name) => matrix(`${name}.weight`)));
+  const output = join(folder, "out.safetensors");
+  const { layers } = await quantizeCheckpoint(input, output);
+  expect(layers.map(({ name }) => name).sort()).toEqual(made);
+  const all = await quantizeCheckpoint(input, output, { include: ["*"] });
+  expect(all.layers.length).toBe(left.length + made.length);
+});
+
 test("GGUF gets no tensor that its readers refuse, and the report says why", async () => {
   const long = `${"n".repeat(60)}.bias`;
   const input = file([
