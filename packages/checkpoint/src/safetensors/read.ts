@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, clip, fileError, invalid } from "../errors.js";
 import { notAFile, RandomAccessFile } from "../io/file.js";
+import { KIND_BYTES, refuseOtherKind } from "../io/kind.js";
 import { parseStrictJson, requireObject } from "../io/strict-json.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { headerLength, parseHeader, type SafetensorsHeader } from "./header.js";
@@ -103,6 +104,7 @@ async function openShard(path: string): Promise<Shard> {
   const file = await RandomAccessFile.open(path);
   try {
     const name = basename(path);
+    refuseOtherKind(path, await file.read(0, Math.min(KIND_BYTES, file.size)));
     if (file.size < 10) {
       throw invalid("W4A16_INVALID_SAFETENSORS", name, "at least 10 bytes", `${file.size} bytes`);
     }
