@@ -74,9 +74,14 @@ export async function convertCheckpoint(
   requireRun(input, output, options);
   await using checkpoint = await openCheckpoint(input);
   const { store } = checkpoint;
-  const layers = chooseLayers(checkpoint.layers.values(), options, input);
+  const quantized = [...checkpoint.layers.values()].filter(({ format }) => format !== "float");
+  const layers = chooseLayers(quantized, options, input);
   const head = { input, output, to, layers: layers.map(({ name }) => name) };
-  const others = otherTensors(store, layers, checkpoint.layers);
+  const others = otherTensors(store, quantized);
+  const chosen = new Set(layers);
+  const left = quantized
+    .filter((layer) => !chosen.has(layer))
+    .map(({ name }) => ({ name, reason: "not among the layers that were chosen" }));
   if (to === "onnx") {
     const total = layers.reduce((sum, { byteLength }) => sum + byteLength, 0);
     let done = 0;
@@ -87,10 +92,13 @@ export async function convertCheckpoint(
     return {
       ...head,
       copied: 0,
-      skipped: others.map(({ name }) => ({
-        name,
-        reason: "a model of one product has no place for it",
-      })),
+      skipped: [
+        ...left,
+        ...others.map(({ name }) => ({
+          name,
+          reason: "a model of one product has no place for it",
+        })),
+      ],
       inputBytes: totalBytes(store),
       outputBytes,
       resumed: 0,
@@ -120,7 +128,7 @@ export async function convertCheckpoint(
   return {
     ...head,
     copied: held.length,
-    skipped: dropped,
+    skipped: [...left, ...dropped],
     inputBytes: total,
     outputBytes: (await stat(output)).size,
     resumed,
@@ -128,13 +136,12 @@ export async function convertCheckpoint(
 }
 
 function chooseLayers(
-  layers: Iterable<LinearLayer>,
+  quantized: readonly LinearLayer[],
   { include, exclude }: ConvertOptions,
   input: string,
 ): LinearLayer[] {
   const included = include?.length ? matcher(include) : () => true;
   const excluded = matcher(exclude ?? []);
-  const quantized = [...layers].filter(({ format }) => format !== "float");
   const chosen = quantized.filter(({ name }) => included(name) && !excluded(name));
   if (chosen.length > 0) return chosen;
   throw new CheckpointError({
@@ -150,14 +157,7 @@ function chooseLayers(
 }
 
 /** Every tensor that belongs to no quantized layer; those of layers left out stay out. */
-function otherTensors(
-  store: TensorStore,
-  chosen: readonly LinearLayer[],
-  all: ReadonlyMap<string, LinearLayer>,
-) {
-  const owned = new Set(
-    [...all.values()].filter(({ format }) => format !== "float").flatMap(({ tensors }) => tensors),
-  );
-  for (const { tensors } of chosen) for (const name of tensors) owned.add(name);
+function otherTensors(store: TensorStore, quantized: readonly LinearLayer[]) {
+  const owned = new Set(quantized.flatMap(({ tensors }) => tensors));
   return [...store.tensors.values()].filter(({ name }) => !owned.has(name));
 }

@@ -65,6 +65,16 @@ test("embeddings, heads and scales are left in float unless they are asked for",
   expect(all.layers.length).toBe(left.length + made.length);
 });
 
+test("a conversion tells which layers it leaves out", async () => {
+  const output = join(folder, "out.safetensors");
+  await quantizeCheckpoint(file([matrix("a"), matrix("b")]), output);
+  for (const to of ["hqq", "onnx"] as const) {
+    const converted = join(folder, `left-${to}`);
+    const { layers, skipped } = await convertCheckpoint(output, converted, { to, exclude: ["b"] });
+    expect({ layers, skipped }).toMatchObject({ layers: ["a"], skipped: [{ name: "b" }] });
+  }
+});
+
 test("GGUF gets no tensor that its readers refuse, and the report says why", async () => {
   const long = `${"n".repeat(60)}.bias`;
   const input = file([
