@@ -14,6 +14,13 @@ const options = readOptions(process.argv.slice(2));
 const abort = new AbortController();
 process.once("SIGINT", () => abort.abort("interrupted"));
 
+// A reader that left early has what it wanted; figures that were lost on a full disk are a failure.
+process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+  if (code === "EPIPE") process.exit(0);
+  console.error(`The output could not be written: ${message}`);
+  process.exit(1);
+});
+
 try {
   process.exitCode = await main(options, abort.signal);
 } catch (error) {
@@ -35,7 +42,13 @@ async function main({ device: name, rows, groupSize }: Options, signal: AbortSig
   const layers = await readLayers();
   const results: LayerResult[] = [];
   const bar = new SingleBar(
-    { format: "{bar} {value}% {layer}", hideCursor: true, clearOnComplete: true },
+    // Its own way to end on Ctrl-C would end the process before the message.
+    {
+      format: "{bar} {value}% {layer}",
+      hideCursor: true,
+      clearOnComplete: true,
+      gracefulExit: false,
+    },
     Presets.shades_grey,
   );
   if (process.stdout.isTTY) bar.start(100, 0, { layer: "" });

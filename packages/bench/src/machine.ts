@@ -63,8 +63,9 @@ function instructionSets(): string {
 }
 
 /**
- * The commit of the repository in `folder`, "-dirty" if files differ. Outside one: what W4A16_COMMIT says,
- * which a bundle made elsewhere sets, or null.
+ * The commit of the repository that `folder`, one below the package's own, is part of, "-dirty" if
+ * files differ. Outside one, and in the node_modules of somebody else's: what W4A16_COMMIT says, which a
+ * bundle made elsewhere sets, or null.
  */
 export function currentCommit(folder: string): string | null {
   const git = (...args: string[]) =>
@@ -74,6 +75,7 @@ export function currentCommit(folder: string): string | null {
       stdio: ["ignore", "pipe", "ignore"],
     });
   try {
+    git("ls-files", "--error-unmatch", join("..", "package.json"));
     const commit = git("rev-parse", "HEAD").trim();
     return git("status", "--porcelain").trim() === "" ? commit : `${commit}-dirty`;
   } catch {

@@ -112,7 +112,7 @@ export function parseResults(subject: string, text: string): Results {
     throw reject("text that is not JSON", cause);
   }
   if (document?.schema !== 1) throw reject(`schema ${JSON.stringify(document?.schema)}`);
-  if (!Array.isArray(document.rows) || !isObject(document.machine)) {
+  if (!Array.isArray(document.rows) || typeof document.machine?.cpu !== "string") {
     throw reject("a document without rows or machine");
   }
   const broken = document.rows.findIndex((row) => !isRow(row));

@@ -1,7 +1,12 @@
+import { lstatSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseCommand } from "../src/cli/arguments.js";
+import { temporaryFolder } from "./helpers/folder.js";
 
 describe("parseCommand", () => {
+  const temporary = temporaryFolder();
+
   it("has the README's table as its default", () => {
     const command = parseCommand([]);
     expect(command).toMatchObject({
@@ -42,6 +47,22 @@ describe("parseCommand", () => {
   it("holds the group size against the weights of the chosen suites only", () => {
     const command = parseCommand("--suite pack,call --group-size 96".split(" "));
     expect(command).toMatchObject({ settings: { groupSize: 96 } });
+  });
+
+  it("leaves a link to a file that is not there yet", () => {
+    const link = join(temporary, "link");
+    symlinkSync("later.json", link);
+    parseCommand(["--json", link]);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  });
+
+  it("refuses one file for results and report, whatever its name", () => {
+    const file = join(temporary, "both");
+    const both = ["--json", file, "--html", join(temporary, ".", "sub", "..", "both")];
+    expect(() => parseCommand(both)).toThrow(/--html: expected another file than --json/);
+    writeFileSync(file, "");
+    symlinkSync(file, join(temporary, "alias"));
+    expect(() => parseCommand([...both.slice(0, 3), join(temporary, "alias")])).toThrow(/--html/);
   });
 
   it("reads compare", () => {

@@ -48,6 +48,13 @@ describe("w4a16-bench", () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 
+  it.skipIf(!existsSync("/dev/full"))("figures that are lost on a full disk are told", () => {
+    const command = `"${process.execPath}" "${main}" --help > /dev/full`;
+    const { status, stderr } = spawnSync("bash", ["-c", command], { encoding: "utf8" });
+    expect(stderr).toMatch(/^the output could not be written: ENOSPC.*\n$/);
+    expect(status).toBe(1);
+  });
+
   it("prints tables and writes what was asked for", () => {
     const json = file("a.json");
     const html = file("a.html");

@@ -16,6 +16,7 @@ describe("parseResults", () => {
     ["another schema", () => parse({ ...results([]), schema: 2 })],
     ["no rows", () => parse({ ...results([]), rows: undefined })],
     ["a machine that is null", () => parse({ ...results([]), machine: null })],
+    ["a machine without a CPU", () => parse({ ...results([]), machine: {} })],
     ["times that are null", () => parse(results([{ ...row(1, {}), times: null as never }]))],
     [
       "a time that is null",

@@ -92,7 +92,7 @@ async function findLayers(store: TensorStore): Promise<Map<string, LinearLayer>>
           ...readW4A16Layers(store),
           ...(await readHqqLayers(store)),
           ...(await readPackedLayers(store)),
-          ...readMlxLayers(store),
+          ...(await readMlxLayers(store)),
         ];
   const owned = ownedTensors(quantized);
   const layers = new Map<string, LinearLayer>();

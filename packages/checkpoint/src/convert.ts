@@ -1,14 +1,15 @@
 /** A quantized checkpoint from one format to another. */
 import { stat } from "node:fs/promises";
 import { requireBoolean, requireName, requireOptions } from "@w4a16/core";
-import { type Checkpoint, openCheckpoint } from "./checkpoint.js";
+import { openCheckpoint } from "./checkpoint.js";
 import { CheckpointError } from "./errors.js";
 import { ownedTensors, quantizedLayers } from "./linear/layers.js";
 import type { LinearLayer } from "./linear/types.js";
 import { writeOnnxFolder } from "./onnx/folder.js";
-import { totalBytes } from "./store.js";
+import { type TensorInfo, type TensorStore, totalBytes } from "./store.js";
 import { FILE_FORMATS, type FileFormat, layoutOf, shapeIn, splitHeld } from "./write/formats.js";
-import { copyItem, fingerprint, layerItem, requireOutput } from "./write/output.js";
+import { fingerprint, requireOutput } from "./write/inputs.js";
+import { copyItem, layerItem } from "./write/output.js";
 import { type WriteItem, writeResumable } from "./write/resumable.js";
 import { type CheckpointProgress, requireRun } from "./write/run.js";
 import { matcher } from "./write/select.js";
@@ -80,39 +81,61 @@ export async function convertCheckpoint(
   const requantize = requireBoolean("requantize", options.requantize ?? false);
   requireRun(input, output, options);
   await using checkpoint = await openCheckpoint(input);
-  const layers = chooseLayers(checkpoint.layers.values(), options, input);
+  const { store } = checkpoint;
+  const quantized = quantizedLayers(checkpoint.layers.values());
+  const layers = chooseLayers(quantized, options, input);
+  const owned = ownedTensors(quantized);
+  const others = [...store.tensors.values()].filter(({ name }) => !owned.has(name));
   const written =
     to === "onnx"
-      ? await writeFolder(output, layers, options)
-      : await writeFile(output, checkpoint, layers, to, requantize, options);
+      ? await writeFolder(output, store, layers, others, options)
+      : await writeFile(output, store, layers, others, to, requantize, options);
   return {
     input,
     output,
     to,
     layers: layers.map(({ name }) => name),
-    inputBytes: totalBytes(checkpoint.store),
+    inputBytes: totalBytes(store),
     ...written,
+    skipped: [...leftOut(quantized, layers), ...written.skipped],
   };
+}
+
+/** The layers that were not chosen: they, and their tensors, stay out. */
+function leftOut(quantized: readonly LinearLayer[], chosen: readonly LinearLayer[]) {
+  const all = new Set(chosen);
+  return quantized
+    .filter((layer) => !all.has(layer))
+    .map(({ name }) => ({ name, reason: "not among the layers that were chosen" }));
 }
 
 async function writeFolder(
   output: string,
+  store: TensorStore,
   layers: readonly LinearLayer[],
+  others: readonly TensorInfo[],
   { onProgress, signal }: ConvertOptions,
 ): Promise<Written> {
   const total = layers.reduce((sum, { byteLength }) => sum + byteLength, 0);
   let done = 0;
-  const outputBytes = await writeOnnxFolder(output, layers, signal, ({ name, byteLength }) => {
-    done += byteLength;
-    onProgress?.({ done, total, name });
+  const outputBytes = await writeOnnxFolder(output, store, layers, signal, (layer) => {
+    done += layer.byteLength;
+    onProgress?.({ done, total, name: layer.name });
   });
-  return { copied: 0, skipped: [], outputBytes, resumed: 0 };
+  const reason = "a model of one product has no place for it";
+  return {
+    copied: 0,
+    skipped: others.map(({ name }) => ({ name, reason })),
+    outputBytes,
+    resumed: 0,
+  };
 }
 
 async function writeFile(
   output: string,
-  { store, layers: all }: Checkpoint,
+  store: TensorStore,
   layers: readonly LinearLayer[],
+  others: readonly TensorInfo[],
   to: FileFormat,
   requantize: boolean,
   { onProgress, signal }: ConvertOptions,
@@ -120,9 +143,6 @@ async function writeFile(
   await requireOutput(store, output);
   const format = FILE_FORMATS[to];
   const shapes = new Map(layers.map((layer) => [layer.name, shapeIn(format, layer)]));
-  // Tensors of layers that were left out stay out too.
-  const owned = ownedTensors(quantizedLayers(all.values()));
-  const others = [...store.tensors.values()].filter(({ name }) => !owned.has(name));
   const { held, dropped } = splitHeld(format, others);
   const items: WriteItem<null>[] = [
     ...layers.map((layer) => layerItem(format, layer, shapes.get(layer.name)!, requantize)),
@@ -146,19 +166,22 @@ async function writeFile(
 }
 
 function chooseLayers(
-  layers: Iterable<LinearLayer>,
+  quantized: readonly LinearLayer[],
   { include, exclude }: ConvertOptions,
   input: string,
 ): LinearLayer[] {
   const included = include?.length ? matcher(include) : () => true;
   const excluded = matcher(exclude ?? []);
-  const chosen = quantizedLayers(layers).filter(({ name }) => included(name) && !excluded(name));
+  const chosen = quantized.filter(({ name }) => included(name) && !excluded(name));
   if (chosen.length > 0) return chosen;
   throw new CheckpointError({
     code: "W4A16_NOTHING_TO_DO",
     subject: input,
     expected: "at least one quantized layer",
-    received: "none",
-    fix: "Quantize a float checkpoint with `w4a16 quantize`; see the layers with `w4a16 inspect`.",
+    received: quantized.length > 0 ? `${quantized.length}, and all of them left out` : "none",
+    fix:
+      quantized.length > 0
+        ? "Choose others with --include and --exclude; see the layers with `w4a16 inspect`."
+        : "Quantize a float checkpoint with `w4a16 quantize`; see the layers with `w4a16 inspect`.",
   });
 }

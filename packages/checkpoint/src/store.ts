@@ -18,7 +18,7 @@ export interface TensorStore extends AsyncDisposable {
   readonly path: string;
   /** The file format. */
   readonly container: "safetensors" | "gguf";
-  /** Every file that holds a part of it. */
+  /** Every file that holds a part of it, and the index of its shards. */
   readonly files: readonly string[];
   /** Free text that the container carries. */
   readonly metadata: ReadonlyMap<string, string>;

@@ -147,9 +147,10 @@ async function checkOthers(
   original: Checkpoint,
   signal: AbortSignal | undefined,
 ) {
-  const owned = ownedTensors(quantizedLayers(checked.layers.values()));
+  const quantized = quantizedLayers(checked.layers.values());
+  const owned = ownedTensors(quantized);
   const sources = ownedTensors(quantizedLayers(original.layers.values()));
-  const made = new Set([...checked.layers.values()].map(({ name }) => name));
+  const made = new Set(quantized.map(({ name }) => name));
   const problems: Array<{ name: string; problem: string }> = [];
   let identical = 0;
   for (const [name, info] of checked.store.tensors) {

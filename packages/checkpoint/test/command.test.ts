@@ -13,12 +13,13 @@ import { randomNormal, seededRandom } from "@w4a16/reference/testing";
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadLinear, openCheckpoint } from "../src/index.js";
 import { encoderTensors } from "./encoder.js";
-import { safetensorsBytes, temporaryFolder, write } from "./support.js";
+import { floatTensor, safetensorsBytes, temporaryFolder, write } from "./support.js";
 
 const folder = temporaryFolder();
 const cli = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
 const path = (name: string) => join(folder, name);
 const tensors = encoderTensors();
+const zero = new Float32Array(1);
 const layers = tensors.filter(({ name }) => name.endsWith(".weight"));
 
 function w4a16(...args: string[]) {
@@ -197,6 +198,8 @@ describe("convert and verify", () => {
   test("to onnx gives a model for each layer", () => {
     const result = report("convert", "int4.safetensors", "models", "--to", "onnx");
     expect(result.layers.length).toBe(10);
+    // What it does not hold is told.
+    expect(result.skipped.length).toBe(1);
     const files = readdirSync(path("models"));
     expect(files.sort()).toEqual(result.layers.map((name: string) => `${name}.onnx`).sort());
   });
@@ -235,6 +238,14 @@ describe("inspect and info", () => {
     expect(stdout).toContain("layers: 10 w4a16, 1 float");
   });
 
+  test("inspect ends on more tensors than a table can be drawn of", () => {
+    const many = Array.from({ length: 150_000 }, (_, i) => floatTensor(`t${i}`, [], zero));
+    write(folder, "many.safetensors", safetensorsBytes(many));
+    const { status, stdout, stderr } = w4a16("inspect", "many.safetensors");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("… and 148000 more: --json lists them");
+  });
+
   test("info lists the devices", () => {
     const { devices } = report("info");
     expect(devices.map(({ name }: { name: string }) => name)).toEqual(["cuda", "cpu", "reference"]);
@@ -254,6 +265,9 @@ describe("wrong command lines", () => {
     [2, ["quantize", "a"], /OUT/],
     [2, ["quantize", "a", "b", "c"], /IN OUT/],
     [2, ["quantize", "a", "b", "--methd", "hqq"], /--method.*--methd/],
+    [2, ["inspect", "a", "--größe"], /received --größe\./],
+    [2, ["inspect", "a\nb", "c"], /received a[\n�]b c/],
+    [1, ["inspect", "a\nb"], /a�b.*W4A16_FILE_NOT_FOUND/],
     [2, ["quantize", "a", "b", "--method", "gptq"], /hqq, minmax/],
     [2, ["quantize", "a", "b", "--group-size", "0"], /at least 1/],
     [2, ["quantize", "a", "b", "--group-size", "6x"], /whole number/],
@@ -277,6 +291,11 @@ describe("wrong command lines", () => {
     [1, ["quantize", "float.safetensors", "float.safetensors"], /W4A16_OUTPUT_IS_INPUT/],
     [1, ["quantize", "int4.safetensors", "x", "--exclude", "*"], /W4A16_NOTHING_TO_DO/],
     [2, ["convert", "int4.safetensors", "x", "--to", "hqq", "--exclude="], /--exclude/],
+    [
+      1,
+      ["convert", "int4.safetensors", "x", "--to", "hqq", "--include", "z"],
+      /10, and all.*left out/,
+    ],
     [1, ["quantize", "float.safetensors", "."], /the name of a file.*W4A16_WRITE_FAILED/],
     [1, ["quantize", "float.safetensors", "no/such/folder/x"], /W4A16_WRITE_FAILED/],
   ])("exit code %i: w4a16 %j", (code, args, message) => {

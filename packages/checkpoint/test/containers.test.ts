@@ -31,6 +31,40 @@ import {
 const folder = temporaryFolder();
 const options = { subject: "test", code: "W4A16_INVALID_JSON" } as const;
 
+describe("what is often taken for a checkpoint is named, with what helps", () => {
+  test.each([
+    [
+      "PK\x03\x04\x00\x00\x08\x08\x00\x00\x00\x00",
+      /zip archive, as torch\.save.*safetensors library/,
+    ],
+    ["\x80\x02}q\x00(X\x00\x00\x00\x00", /pickle/],
+    ["version https://git-lfs.github.com/spec/v1\noid sha256:1\n", /LFS pointer.*git lfs pull/],
+    ["<!doctype html><html>", /web page/],
+    ["\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\x03q.gz", /gzip/],
+    ["<", /web page/],
+  ])("%j", async (text, message) => {
+    const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    const alone = openCheckpoint(write(folder, "other", bytes));
+    await expect(alone).rejects.toThrow(message);
+    await expect(alone).rejects.toMatchObject({ code: "W4A16_UNKNOWN_CONTAINER" });
+    const home = join(folder, "shards-of-another-kind");
+    mkdirSync(home, { recursive: true });
+    write(home, "one.safetensors", bytes);
+    const index = { weight_map: { a: "one.safetensors" } };
+    write(home, "model.safetensors.index.json", JSON.stringify(index));
+    await expect(openCheckpoint(home)).rejects.toThrow(message);
+  });
+
+  test("a header of the length that a zip archive begins with is read", async () => {
+    const length = 0x04034b50;
+    const file = new Uint8Array(8 + length).fill(0x20);
+    new DataView(file.buffer).setBigUint64(0, BigInt(length), true);
+    file.set(new TextEncoder().encode("{}"), 8);
+    await using checkpoint = await openCheckpoint(write(folder, "zip", file));
+    expect(checkpoint.layers.size).toBe(0);
+  });
+});
+
 describe("strict JSON", () => {
   test("reads what JSON.stringify writes", () => {
     fc.assert(

@@ -40,7 +40,24 @@ describe("real zeros", () => {
   });
 });
 
+test("the largest error of a weight with a NaN is one, whatever comes after it", () => {
+  const scales = real.scales.slice();
+  scales[0] = Number.NaN;
+  expect(weightError({ ...real, scales }, values)).toEqual({
+    relative: Number.NaN,
+    largest: Number.NaN,
+  });
+});
+
 describe("requantizing", () => {
+  test.each([Number.NaN, Number.POSITIVE_INFINITY])("does not make numbers of %s", (damage) => {
+    const scales = real.scales.slice();
+    scales[3] = damage;
+    expect(() => fitWeight("a.b", { ...real, scales }, eight, true)).toThrow(
+      /layer a\.b: weight\[\d+\].*W4A16_NON_FINITE_WEIGHT/,
+    );
+  });
+
   test("keeps groups that have a whole zero already", () => {
     const weight = halfWeight(3, shape, "whole");
     expect(requantizeWeight(weight, "whole")).toEqual(weight);

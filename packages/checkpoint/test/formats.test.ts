@@ -220,22 +220,42 @@ describe("AWQ", () => {
   });
 });
 
-test("MLX, to one rounding of the zeros", async () => {
+describe("MLX", () => {
   const weight = halfWeight(3, shape);
   const biases = zerosToBiases(weight.zeros, weight.scales);
   const byRow = (values: Float32Array) => transposeFloats(values, GROUPS, N);
-  const path = write(
-    folder,
-    "mlx.safetensors",
-    safetensorsBytes([
-      tensor("a.b.weight", "U32", [N, K / 8], toMlx(weight.packed, linear)),
-      floatTensor("a.b.scales", [N, GROUPS], byRow(weight.scales)),
-      floatTensor("a.b.biases", [N, GROUPS], byRow(biases)),
-    ]),
-  );
-  const loaded = await load(path);
-  expect({ ...loaded, zeros: null }).toEqual({ ...weight, zeros: null });
-  for (const [i, zero] of loaded.zeros.entries()) expect(zero).toBeCloseTo(weight.zeros[i]!, 5);
+  const layer = [
+    tensor("a.b.weight", "U32", [N, K / 8], toMlx(weight.packed, linear)),
+    floatTensor("a.b.scales", [N, GROUPS], byRow(weight.scales)),
+    floatTensor("a.b.biases", [N, GROUPS], byRow(biases)),
+  ];
+  const four = { group_size: shape.groupSize, bits: 4 };
+  const eight = { group_size: shape.groupSize / 2, bits: 8 };
+  const saved = (name: string, config?: object) =>
+    load(config ? model(name, layer, ["config.json", config]) : model(name, layer));
+
+  test("to one rounding of the zeros", async () => {
+    const loaded = await saved("mlx", { quantization: four });
+    expect({ ...loaded, zeros: null }).toEqual({ ...weight, zeros: null });
+    for (const [i, zero] of loaded.zeros.entries()) expect(zero).toBeCloseTo(weight.zeros[i]!, 5);
+  });
+
+  test("a layer's own settings come first", async () => {
+    const own = { quantization: { ...eight, "a.b": four, "a.c": eight, lm_head: false } };
+    expect((await saved("mlx-own", own)).packed).toEqual(weight.packed);
+  });
+
+  // The tensors of 8 bits in groups of half the size have the same dtypes and shapes.
+  test.each<[string, object | undefined, RegExp]>([
+    ["8 bits", { quantization: eight }, /4-bit affine MLX.*bits 8.*UNSUPPORTED_FORMAT/],
+    ["8 bits of one layer", { quantization: { ...four, "a.b": eight } }, /layer a\.b: .*bits 8/],
+    ["another mode", { quantization: { ...four, mode: "mxfp4" } }, /mode mxfp4/],
+    ["nothing said of them", {}, /quantization of its MLX layers.*one without/],
+    ["no config.json", undefined, /quantization of its MLX layers.*no such file/],
+    ["another group size", { quantization: { ...four, group_size: 16 } }, /groups of 16/],
+  ])("%s is refused", async (name, config, message) => {
+    await expect(saved(`mlx ${name}`, config)).rejects.toThrow(message);
+  });
 });
 
 describe("GGUF", () => {

@@ -105,7 +105,12 @@ const bases: Record<string, Files> = {
       }),
     },
   ),
-  mlx: base("mlx", mlx),
+  mlx: base(
+    "mlx",
+    mlx,
+    {},
+    { "config.json": json({ quantization: { bits: 4, group_size: 32, other: { bits: 8 } } }) },
+  ),
   sharded: {
     "model.safetensors.index.json": json({
       metadata: { total_size: 160 },
@@ -289,6 +294,7 @@ describe("by name", () => {
       "two million tensors",
       header(`{${Array.from({ length: 2_000_000 }, (_, i) => `"${i}":{}`).join(",")}}`),
     ],
+    ["thirty million values", header(`{"a":[{}${",{}".repeat(33_000_000)}]}`)],
     ["text before the header", header(` {"a":${entry(0, 8)}}`, 8)],
     ["metadata that are no text", header('{"__metadata__":{"a":1}}')],
   ])("%s", async (_, files) => {

@@ -9,8 +9,11 @@ import {
   quantizeCheckpoint,
   verifyCheckpoint,
 } from "../src/index.js";
+import { ggufBytes as q4Bytes } from "../src/linear/gguf.js";
 import {
   floatTensor,
+  ggufBytes,
+  halfWeight,
   safetensorsBytes,
   type TestTensor,
   temporaryFolder,
@@ -48,6 +51,27 @@ test.each([
     );
     await using checkpoint = await openCheckpoint(converted);
     expect([...checkpoint.layers.keys()].sort()).toEqual([...names].sort());
+  }
+});
+
+test("embeddings, heads and scales are left in float unless they are asked for", async () => {
+  const left = ["token_embd", "model.embed_tokens", "wte", "lm_head", "output", "a.weight_scale"];
+  const made = ["blk.0.attn_output", "x.scaled"];
+  const input = file([...left, ...made].map((name) => matrix(`${name}.weight`)));
+  const output = join(folder, "out.safetensors");
+  const { layers } = await quantizeCheckpoint(input, output);
+  expect(layers.map(({ name }) => name).sort()).toEqual(made);
+  const all = await quantizeCheckpoint(input, output, { include: ["*"] });
+  expect(all.layers.length).toBe(left.length + made.length);
+});
+
+test("a conversion tells which layers it leaves out", async () => {
+  const output = join(folder, "out.safetensors");
+  await quantizeCheckpoint(file([matrix("a"), matrix("b")]), output);
+  for (const to of ["hqq", "onnx"] as const) {
+    const converted = join(folder, `left-${to}`);
+    const { layers, skipped } = await convertCheckpoint(output, converted, { to, exclude: ["b"] });
+    expect({ layers, skipped }).toMatchObject({ layers: ["a"], skipped: [{ name: "b" }] });
   }
 });
 
@@ -89,6 +113,44 @@ test("a layer whose name is too long for GGUF is refused, and its bytes count", 
         /é\.weight: .*65 bytes.*--exclude.*W4A16_UNSUPPORTED_FORMAT/,
       );
   }
+});
+
+test("a tensor that GGUF may call __metadata__ is left out of safetensors", async () => {
+  const weight = halfWeight(1, { outFeatures: 4, inFeatures: 32, groupSize: 32 }, "eight");
+  const input = write(
+    folder,
+    "in.gguf",
+    ggufBytes([
+      tensor("a.weight", "Q4_0", [4, 32], q4Bytes(weight, "Q4_0")[0]!),
+      floatTensor("__metadata__", [4], new Float32Array(4)),
+    ]),
+  );
+  const output = join(folder, "metadata.safetensors");
+  const report = await convertCheckpoint(input, output, { to: "w4a16" });
+  expect(report.skipped.map(({ name }) => name)).toEqual(["__metadata__"]);
+  await using checkpoint = await openCheckpoint(output);
+  expect([...checkpoint.layers.keys()]).toEqual(["a"]);
+});
+
+test("a tensor that is gone is missed, though a float layer has its name", async () => {
+  const original = write(
+    folder,
+    "original",
+    safetensorsBytes([matrix("x.weight"), bytes("x"), matrix("y.weight")]),
+  );
+  const output = join(folder, "out.safetensors");
+  await quantizeCheckpoint(original, output, { include: ["y"] });
+  await using checkpoint = await openCheckpoint(output);
+  const kept = [...checkpoint.store.tensors.values()].filter(({ name }) => name !== "x");
+  const tensors = await Promise.all(
+    kept.map(async ({ name, dtype, shape }) =>
+      tensor(name, dtype, shape, await checkpoint.store.read(name)),
+    ),
+  );
+  const metadata = Object.fromEntries(checkpoint.store.metadata);
+  const damaged = write(folder, "damaged", safetensorsBytes(tensors, metadata));
+  const report = await verifyCheckpoint(damaged, { against: original });
+  expect(report).toMatchObject({ ok: false, problems: [{ name: "x" }] });
 });
 
 test("an interrupted run does not take one item for another", async () => {

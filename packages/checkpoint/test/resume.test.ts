@@ -1,5 +1,5 @@
 /** Interrupted runs: what they leave, and how they continue. */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   copyFileSync,
@@ -160,4 +160,13 @@ test.skipIf(process.platform === "win32")("a pipe or a folder keeps its name", a
   }
   expect(statSync(pipe).isFIFO()).toBe(true);
   expect(readdirSync(folder).some((name) => name.includes("w4a16-"))).toBe(false);
+});
+
+test.skipIf(process.platform === "win32")("a disk too full for anything is left as it was", () => {
+  const cli = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
+  const command = `ulimit -f 0; exec "${process.execPath}" "${cli}" quantize "${input}" "${folder}/full"`;
+  const { status, stderr } = spawnSync("bash", ["-c", command], { encoding: "utf8" });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/EFBIG.*W4A16_WRITE_FAILED\]\n$/);
+  expect(readdirSync(folder).filter((name) => name.startsWith("full"))).toEqual([]);
 });

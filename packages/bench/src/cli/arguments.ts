@@ -1,5 +1,6 @@
 /** The command line: names, values and their one-line errors. */
-import { closeSync, existsSync, openSync, rmSync } from "node:fs";
+import { closeSync, lstatSync, openSync, realpathSync, rmSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import {
   type ArgumentError,
@@ -75,6 +76,7 @@ function parseRun(args: readonly string[]): Command {
   const groupSize = number("--group-size", values["group-size"], 1);
   if (suites.some((suite) => GROUPED_SUITES.includes(suite))) requireGroupSize(groupSize, K);
   if (suites.includes("matmul")) for (const { k } of shapes) requireGroupSize(groupSize, k);
+  requireApart(values.json, values.html);
   const direction = oneOf("--direction", values.direction, [...DIRECTIONS, "both"]);
   return {
     kind: "run",
@@ -147,7 +149,8 @@ function someOf<Name extends string>(
 /** Checks that a file can be written before a run, and not when its results would be lost. */
 function writable(subject: string, file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
-  const isNew = !existsSync(file);
+  // A link to a file that is not there yet is no new file: removed, it would be lost.
+  const isNew = lstatSync(file, { throwIfNoEntry: false }) === undefined;
   try {
     closeSync(openSync(file, "a"));
     if (isNew) rmSync(file);
@@ -155,6 +158,17 @@ function writable(subject: string, file: string | undefined): string | undefined
     throw invalid(subject, "a file that can be written", (error as Error).message);
   }
   return file;
+}
+
+/** The report would replace the results; only a device or a pipe takes both. */
+function requireApart(json: string | undefined, html: string | undefined): void {
+  if (json === undefined || html === undefined) return;
+  const [one, other] = [json, html].map((file) => {
+    const found = statSync(file, { throwIfNoEntry: false });
+    return found === undefined ? resolve(file) : found.isFile() ? realpathSync(file) : undefined;
+  });
+  if (one === undefined || one !== other) return;
+  throw invalid("--html", "another file than --json", html);
 }
 
 function number(subject: string, text: string, least: number): number {

@@ -12,8 +12,11 @@ import { renderResults } from "./tables.js";
 
 // A reader that left early is no failure; a figure that was lost on a full disk is one.
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", ({ code }: NodeJS.ErrnoException) => {
-    if (code !== "EPIPE") process.exitCode = 1;
+  stream.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") return;
+    process.exitCode = 1;
+    if (stream === process.stderr) return;
+    process.stderr.write(`the output could not be written: ${message}\n`);
   });
 }
 

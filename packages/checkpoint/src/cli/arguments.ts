@@ -104,10 +104,11 @@ function parse(definitions: ArgsDef, rawArgs: readonly string[]) {
     return parseArgs({ args: [...rawArgs], options, allowPositionals: true, strict: true });
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
-    const option = /--?[\w-]+/.exec(message)?.[0] ?? message;
     if (code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
-      throw usageError("option", named.map((name) => `--${name}`).join(", "), option);
+      const unknown = /'(.+?)'/s.exec(message)?.[1] ?? message;
+      throw usageError("option", named.map((name) => `--${name}`).join(", "), unknown);
     }
+    const option = /--?[\w-]+/.exec(message)?.[0] ?? message;
     // A flag with a value; or a value that is missing, or that looks like an option.
     if (options[option.slice(2)]?.type === "boolean") throw usageError(option, "no value", "one");
     const expected = `a value: ${option} VALUE, or ${option}=VALUE where it begins with a dash`;

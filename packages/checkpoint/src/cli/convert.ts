@@ -1,7 +1,7 @@
 import { defineCommand } from "citty";
 import { convertCheckpoint, OUTPUT_FORMATS } from "../convert.js";
 import { Arguments } from "./arguments.js";
-import { bytes, plural, printable, printJson, withProgress } from "./output.js";
+import { bytes, plural, printJson, printSkipped, withProgress } from "./output.js";
 
 const args = {
   in: {
@@ -46,8 +46,7 @@ export const convert = defineCommand({
       printJson(report);
       return;
     }
-    for (const { name, reason } of report.skipped)
-      console.log(`left out: ${printable(name)}: ${reason}`);
+    printSkipped("left out", report.skipped);
     console.log(
       `${plural(report.layers.length, "layer")} to ${to}, ${plural(report.copied, "tensor")} copied: ` +
         `${bytes(report.inputBytes)} → ${bytes(report.outputBytes)}: ${report.output}`,

@@ -32,19 +32,21 @@ export const inspect = defineCommand({
       });
       return;
     }
-    console.log(
-      table(
-        ["layer", "format", "N", "K", "group", "size"],
-        layers.map(({ name, format, outFeatures, inFeatures, groupSize, byteLength }) => [
-          name,
-          format,
-          String(outFeatures),
-          String(inFeatures),
-          String(groupSize ?? ""),
-          bytes(byteLength),
-        ]),
-      ),
-    );
+    if (layers.length > 0) {
+      console.log(
+        table(
+          ["layer", "format", "N", "K", "group", "size"],
+          layers.map(({ name, format, outFeatures, inFeatures, groupSize, byteLength }) => [
+            name,
+            format,
+            String(outFeatures),
+            String(inFeatures),
+            String(groupSize ?? ""),
+            bytes(byteLength),
+          ]),
+        ),
+      );
+    }
     if (others.length > 0) {
       console.log(
         table(

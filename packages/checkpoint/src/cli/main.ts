@@ -9,7 +9,7 @@ import { usageError } from "./arguments.js";
 import { convert } from "./convert.js";
 import { info } from "./info.js";
 import { inspect } from "./inspect.js";
-import { printJson } from "./output.js";
+import { printable, printJson } from "./output.js";
 import { quantize } from "./quantize.js";
 import { verify } from "./verify.js";
 import { version } from "./version.js";
@@ -78,7 +78,8 @@ function fail(error: unknown, json: boolean): number {
   const interrupted = code === "W4A16_ABORTED";
   if (json) printJson({ error: { message, code, subject, expected, received, fix } });
   else if (interrupted) console.error("w4a16: interrupted; the same command finishes the run");
-  else console.error(`w4a16: ${message}`);
+  // A path or an argument may have line breaks, and an error is one line.
+  else console.error(`w4a16: ${printable(message)}`);
   if (code === "W4A16_USAGE") return 2;
   return interrupted ? 130 : 1;
 }

@@ -6,7 +6,15 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2));
 }
 
-/** A table without colours, numbers to the right. */
+/**
+ * Rows of a table. The library that draws it takes half a second for so many, half a minute
+ * for ten times as many, and overflows the stack beyond some 100,000.
+ */
+const MAX_ROWS = 2_000;
+/** Lines of a list that is not what the user asked for. */
+const MAX_LINES = 20;
+
+/** A table without colours, numbers to the right; rows beyond 2,000 are counted. */
 export function table(head: readonly string[], rows: ReadonlyArray<readonly string[]>): string {
   const isNumber = (column: number) =>
     rows.length > 0 && rows.every((row) => /^[-\d]|^$/.test(row[column] ?? ""));
@@ -17,8 +25,21 @@ export function table(head: readonly string[], rows: ReadonlyArray<readonly stri
     chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" },
     colAligns: head.map((_, column) => (isNumber(column) ? "right" : "left")),
   });
-  for (const row of rows) view.push(row.map(printable));
-  return view.toString();
+  for (const row of rows.slice(0, MAX_ROWS)) view.push(row.map(printable));
+  const more = rows.length - MAX_ROWS;
+  return more > 0 ? `${view}\n… and ${more} more: --json lists them` : view.toString();
+}
+
+/** What was left where it was, or out, and why. */
+export function printSkipped(
+  what: string,
+  skipped: ReadonlyArray<{ readonly name: string; readonly reason: string }>,
+): void {
+  for (const { name, reason } of skipped.slice(0, MAX_LINES)) {
+    console.log(`${what}: ${printable(name)}: ${reason}`);
+  }
+  const more = skipped.length - MAX_LINES;
+  if (more > 0) console.log(`${what}: ${more} more: --json lists them`);
 }
 
 /** Text from a file without the control characters that could rewrite the terminal. */

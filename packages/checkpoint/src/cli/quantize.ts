@@ -3,7 +3,7 @@ import { defineCommand } from "citty";
 import { METHODS, type QuantizeReport, quantizeCheckpoint } from "../quantize.js";
 import { DEFAULT_EXCLUDE } from "../write/select.js";
 import { Arguments } from "./arguments.js";
-import { bytes, percent, plural, printable, printJson, table, withProgress } from "./output.js";
+import { bytes, percent, plural, printJson, printSkipped, table, withProgress } from "./output.js";
 
 /** Layers named as the worst. */
 const WORST = 5;
@@ -67,8 +67,7 @@ function printReport(report: QuantizeReport): void {
       ]),
     ),
   );
-  for (const { name, reason } of skipped)
-    console.log(`left in float: ${printable(name)}: ${reason}`);
+  printSkipped("left in float", skipped);
   if (carried.length > 0)
     console.log(`quantized already, and carried over: ${plural(carried.length, "layer")}`);
   if (resumed > 0)

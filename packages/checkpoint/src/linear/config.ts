@@ -4,7 +4,7 @@
  * quant_config.json (AWQ) of its own.
  */
 import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { clip, invalid } from "../errors.js";
 import { readSmallFile } from "../io/file.js";
 import { type Json, parseStrictJson, requireObject } from "../io/strict-json.js";
@@ -13,6 +13,7 @@ import { unsupported } from "./fields.js";
 
 const CODE = "W4A16_INVALID_CHECKPOINT";
 const MAX_CONFIG_BYTES = 2 ** 24;
+const NAMES = ["config.json", "quantize_config.json", "quant_config.json"];
 
 /** What the settings say of every layer. */
 export interface PackedConfig {
@@ -25,8 +26,7 @@ export interface PackedConfig {
 
 /** Finds and checks the settings of a checkpoint with `qweight` tensors. */
 export async function readPackedConfig(store: TensorStore): Promise<PackedConfig> {
-  const folder = isFolder(store.path) ? store.path : dirname(store.path);
-  const { config, subject } = await findConfig(folder);
+  const { config, subject } = await findConfig(store);
   const method = textOf(config.get("quant_method") ?? methodOf(config));
   if (method !== "gptq" && method !== "awq") {
     throw unsupported(
@@ -51,17 +51,24 @@ export async function readPackedConfig(store: TensorStore): Promise<PackedConfig
   };
 }
 
-async function findConfig(folder: string): Promise<{ config: Map<string, Json>; subject: string }> {
-  for (const name of ["config.json", "quantize_config.json", "quant_config.json"]) {
-    const path = join(folder, name);
-    if (!existsSync(path)) continue;
-    const json = parseStrictJson(await readSmallFile(path, MAX_CONFIG_BYTES), {
-      subject: path,
-      code: CODE,
-      maxDepth: 64,
-    });
-    const root = requireObject(json, path, CODE);
-    if (name !== "config.json") return { config: root, subject: path };
+/** The files beside a checkpoint where such settings may be. */
+export function configFiles(store: TensorStore): string[] {
+  return NAMES.map((name) => join(folderOf(store), name)).filter((path) => existsSync(path));
+}
+
+/** One of these files. */
+export async function readConfig(path: string): Promise<Map<string, Json>> {
+  const bytes = await readSmallFile(path, MAX_CONFIG_BYTES);
+  const json = parseStrictJson(bytes, { subject: path, code: CODE, maxDepth: 64 });
+  return requireObject(json, path, CODE);
+}
+
+async function findConfig(
+  store: TensorStore,
+): Promise<{ config: Map<string, Json>; subject: string }> {
+  for (const path of configFiles(store)) {
+    const root = await readConfig(path);
+    if (basename(path) !== "config.json") return { config: root, subject: path };
     const nested = root.get("quantization_config");
     if (nested !== undefined) {
       const subject = `${path}: quantization_config`;
@@ -70,7 +77,7 @@ async function findConfig(folder: string): Promise<{ config: Map<string, Json>; 
   }
   throw invalid(
     CODE,
-    folder,
+    folderOf(store),
     "config.json with a quantization_config, or quantize_config.json",
     "neither",
     "Fetch the model's JSON files too: qweight tensors cannot be read without them.",
@@ -112,6 +119,7 @@ function textOf(value: Json | undefined): string {
   return typeof value === "string" ? value : clip(value);
 }
 
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+function folderOf({ path }: TensorStore): string {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  return isFolder ? path : dirname(path);
 }

@@ -4,33 +4,34 @@ import { clip, invalid } from "../errors.js";
 import type { TensorStore } from "../store.js";
 import { blankConstantGroups } from "./constant-groups.js";
 import { FLOATS, LayerFields } from "./fields.js";
+import { readMlxConfig } from "./mlx-config.js";
 import type { LinearLayer } from "./types.js";
 
 const FIELDS = ["weight", "scales", "biases"];
 
 /** The layers that have a packed `weight` with `scales` and `biases`. */
-export function readMlxLayers(store: TensorStore): LinearLayer[] {
-  return [...store.tensors.values()]
+export async function readMlxLayers(store: TensorStore): Promise<LinearLayer[]> {
+  const found = [...store.tensors.values()]
     .filter(({ name, dtype }) => dtype === "U32" && name.endsWith(".weight"))
     .map(({ name }) => new LayerFields(store, name.slice(0, -7)))
-    .filter((fields) => fields.has("scales") && fields.has("biases"))
-    .map(describe);
+    .filter((fields) => fields.has("scales") && fields.has("biases"));
+  if (found.length === 0) return [];
+  const groupSizeOf = await readMlxConfig(store);
+  return found.map((fields) => describe(fields, groupSizeOf(fields.name)));
 }
 
-function describe(fields: LayerFields): LinearLayer {
+function describe(fields: LayerFields, groupSize: number): LinearLayer {
   const [n, words] = fields.require("weight", ["U32"], [null, null]) as [number, number];
   const [, groups] = fields.require("scales", FLOATS, [n, null]) as [number, number];
   fields.require("biases", FLOATS, [n, groups]);
   const k = 8 * words;
-  const groupSize = k / groups;
-  // MLX's widths share the layout of words; only 4 bits give it a group size it has.
-  if (n < 1 || ![32, 64, 128].includes(groupSize)) {
+  if (n < 1 || k < 1 || k !== groups * groupSize) {
     throw invalid(
       "W4A16_INVALID_CHECKPOINT",
       `layer ${clip(fields.name)}`,
-      "4-bit MLX weights in groups of 32, 64 or 128",
-      `groups of ${groupSize} if it had 4 bits`,
-      "Quantize the model to 4 bits.",
+      `4-bit MLX weights in groups of ${groupSize}, as config.json says`,
+      `${words} words and ${groups} scales in a row`,
+      "Fetch the model again, with the config.json that belongs to it.",
     );
   }
   const shape = { outFeatures: n, inFeatures: k };

@@ -5,27 +5,34 @@ import { throwIfAborted } from "@w4a16/core";
 import { fileError } from "../errors.js";
 import { loadInOrder } from "../linear/order.js";
 import type { LinearLayer } from "../linear/types.js";
+import type { TensorStore } from "../store.js";
 import { writeAtomic } from "../write/atomic.js";
+import { requireNoInput } from "../write/inputs.js";
 import { encodeOnnx } from "./model.js";
 
 /**
- * Writes `LAYER.onnx` for each layer into `folder`, which is made if it is not there.
+ * Writes `LAYER.onnx` for each layer of `store` into `folder`, which is made if it is not there.
  *
  * @param onLayer told of each layer once its file is there.
  * @returns the bytes of all files.
  */
 export async function writeOnnxFolder(
   folder: string,
+  store: TensorStore,
   layers: readonly LinearLayer[],
   signal: AbortSignal | undefined,
   onLayer: (layer: LinearLayer) => void,
 ): Promise<number> {
+  const names = fileNames(layers);
+  await requireNoInput(
+    store,
+    [...names.values()].map((name) => join(folder, name)),
+  );
   try {
     await mkdir(folder, { recursive: true });
   } catch (cause) {
     throw fileError(folder, cause, "write");
   }
-  const names = fileNames(layers);
   let written = 0;
   for (const layer of layers) {
     throwIfAborted("convert", signal);

@@ -1,7 +1,7 @@
 /** Lays out a safetensors file: the header, and where each tensor's bytes go. */
 import { elementCount } from "@w4a16/core";
 import type { FileLayout, TensorSpec } from "../layout.js";
-import { DTYPE_BITS } from "./header.js";
+import { DTYPE_BITS, METADATA } from "./header.js";
 
 /**
  * Wider elements come first, so that every tensor is aligned to its element
@@ -14,7 +14,7 @@ export function layoutSafetensors(
   const ordered = [...tensors].sort(
     (a, b) => DTYPE_BITS[b.dtype]! - DTYPE_BITS[a.dtype]! || (a.name < b.name ? -1 : 1),
   );
-  const entries: Array<[string, unknown]> = [["__metadata__", metadata]];
+  const entries: Array<[string, unknown]> = [[METADATA, metadata]];
   const relative = new Map<string, [begin: number, end: number]>();
   let end = 0;
   for (const { name, dtype, shape } of ordered) {

@@ -31,6 +31,9 @@ export const DTYPE_BITS: Readonly<Record<string, number>> = {
   F64: 64,
 };
 
+/** The key of a header that is no tensor's name. */
+export const METADATA = "__metadata__";
+
 /** The most a header may have, as the format's own library sets it. */
 const MAX_HEADER_BYTES = 100_000_000;
 
@@ -70,8 +73,8 @@ export function parseHeader(json: Uint8Array, dataLength: number, file: string):
   if (json[0] !== 0x7b) throw invalid(CODE, subject, "JSON that begins with {", `byte ${json[0]}`);
   const root = parseStrictJson(json, { subject, code: CODE, maxDepth: 3 });
   const entries = requireObject(root, subject, CODE);
-  const metadata = parseMetadata(entries.get("__metadata__"), subject);
-  entries.delete("__metadata__");
+  const metadata = parseMetadata(entries.get(METADATA), subject);
+  entries.delete(METADATA);
   const tensors = new Map<string, SafetensorsEntry>();
   for (const [name, entry] of entries) {
     tensors.set(name, parseEntry(name, entry, `${file}: tensor ${clip(name)}`));
@@ -83,9 +86,9 @@ export function parseHeader(json: Uint8Array, dataLength: number, file: string):
 function parseMetadata(value: Json | undefined, subject: string): Map<string, string> {
   if (value === undefined) return new Map();
   const metadata = new Map<string, string>();
-  for (const [key, text] of requireObject(value, `${subject}: __metadata__`, CODE)) {
+  for (const [key, text] of requireObject(value, `${subject}: ${METADATA}`, CODE)) {
     if (typeof text !== "string") {
-      throw invalid(CODE, `${subject}: __metadata__.${clip(key)}`, "a string", text);
+      throw invalid(CODE, `${subject}: ${METADATA}.${clip(key)}`, "a string", text);
     }
     metadata.set(key, text);
   }

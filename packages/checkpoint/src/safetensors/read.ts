@@ -2,6 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, clip, invalid } from "../errors.js";
 import { RandomAccessFile, readSmallFile } from "../io/file.js";
+import { KIND_BYTES, refuseOtherKind } from "../io/kind.js";
 import { parseStrictJson, requireObject } from "../io/strict-json.js";
 import { type TensorInfo, type TensorStore, tensorNotFound } from "../store.js";
 import { headerLength, parseHeader, type SafetensorsHeader } from "./header.js";
@@ -12,8 +13,8 @@ interface Shard extends SafetensorsHeader {
   readonly base: number;
 }
 
-/** An index of shards is a list of names; this holds millions of them. */
-const MAX_INDEX_BYTES = 256 * 2 ** 20;
+/** An index of shards is a list of names; this holds a million of them, and is as much as a header may have. */
+const MAX_INDEX_BYTES = 100_000_000;
 const MAX_SHARDS = 10_000;
 
 class SafetensorsStore implements TensorStore {
@@ -27,9 +28,11 @@ class SafetensorsStore implements TensorStore {
     readonly path: string,
     private readonly shards: readonly Shard[],
     places: ReadonlyMap<string, Shard>,
+    index?: string,
   ) {
     this.#places = places;
-    this.files = shards.map(({ file }) => file.path);
+    const files = shards.map(({ file }) => file.path);
+    this.files = index === undefined ? files : [index, ...files];
     this.metadata = new Map(shards.flatMap(({ metadata }) => [...metadata]));
     this.tensors = new Map(
       [...places].map(([name, shard]) => [name, shard.tensors.get(name) as TensorInfo]),
@@ -78,7 +81,7 @@ export async function openSharded(indexPath: string): Promise<TensorStore> {
       }
       places.set(tensor, shard);
     }
-    return new SafetensorsStore(dirname(indexPath), [...shards.values()], places);
+    return new SafetensorsStore(dirname(indexPath), [...shards.values()], places, indexPath);
   } catch (error) {
     await Promise.all([...shards.values()].map(({ file }) => file[Symbol.asyncDispose]()));
     throw error;
@@ -89,6 +92,7 @@ async function openShard(path: string): Promise<Shard> {
   const file = await RandomAccessFile.open(path);
   try {
     const name = basename(path);
+    refuseOtherKind(path, await file.read(0, Math.min(KIND_BYTES, file.size)));
     if (file.size < 10) {
       throw invalid("W4A16_INVALID_SAFETENSORS", name, "at least 10 bytes", `${file.size} bytes`);
     }

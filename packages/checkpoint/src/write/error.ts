@@ -28,7 +28,8 @@ export function weightError(weight: Int4Weight, original: Float32Array): WeightE
       const distance = rows[i]! - value;
       difference += distance * distance;
       norm += value * value;
-      if (!(Math.abs(distance) <= largest)) largest = Math.abs(distance);
+      // Math.max keeps a NaN.
+      largest = Math.max(largest, Math.abs(distance));
     }
   }
   return { relative: difference === 0 ? 0 : Math.sqrt(difference / norm), largest };

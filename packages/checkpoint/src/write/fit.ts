@@ -43,15 +43,13 @@ export function fitWeight(
   if (groupSize !== undefined) fitted = splitGroups(name, fitted, groupSize, format);
   if (zeros === "real") return fitted;
   const [lowest, highest] = zeros === "whole" ? [0, 15] : [8, 8];
-  if (!requantize) {
-    try {
-      requireWholeZeros(fitted.zeros, format, lowest, highest);
-    } catch (error) {
-      throw error instanceof ArgumentError ? inLayer(name, error) : error;
-    }
+  try {
+    if (requantize) return requantizeWeight(fitted, zeros);
+    requireWholeZeros(fitted.zeros, format, lowest, highest);
     return fitted;
+  } catch (error) {
+    throw error instanceof ArgumentError ? inLayer(name, error) : error;
   }
-  return requantizeWeight(fitted, zeros);
 }
 
 /** s4 codes as u4, with zeros moved along by 8. */
@@ -100,12 +98,15 @@ export function splitGroups(
 /**
  * New codes for whole zeros of 0..15, or for the zero 8, of what the weight
  * dequantizes to. A group that has such a zero already keeps its codes.
+ *
+ * @throws ArgumentError `W4A16_NON_FINITE_WEIGHT`.
  */
 export function requantizeWeight(weight: Int4Weight, zeros: "whole" | "eight"): Int4Weight {
   const { outFeatures: n, inFeatures: k, groupSize } = requireInt4Weight(weight);
   requireName("zeros", zeros, ["whole", "eight"]);
   const [lowest, highest] = zeros === "whole" ? [0, 15] : [8, 8];
   const values = dequantize(weight);
+  requireFinite(values);
   const codes = new Uint8Array(n * k);
   const scales = new Float32Array(weight.scales.length);
   const newZeros = new Float32Array(weight.zeros.length);
@@ -131,6 +132,19 @@ export function requantizeWeight(weight: Int4Weight, zeros: "whole" | "eight"): 
   }
   const packed = packLinear(codes, { outFeatures: n, inFeatures: k });
   return { ...weight, signed: false, packed, scales, zeros: newZeros };
+}
+
+/** New codes of a NaN or an infinity would be numbers, and nobody would know. */
+function requireFinite(values: Float32Array): void {
+  const beyond = values.findIndex((value) => !Number.isFinite(value));
+  if (beyond < 0) return;
+  throw new ArgumentError({
+    code: "W4A16_NON_FINITE_WEIGHT",
+    subject: `weight[${beyond}]`,
+    expected: "a finite number",
+    received: String(values[beyond]),
+    fix: "Find where the scales or zeros were damaged; no scale can represent NaN or infinity.",
+  });
 }
 
 /** A range widened to include 0, so that its zero is a code. */

@@ -9,7 +9,7 @@ import { hqqBytes, hqqSpecs } from "../linear/hqq.js";
 import type { LinearLayer } from "../linear/types.js";
 import { w4a16Bytes, w4a16Metadata, w4a16Specs } from "../linear/w4a16.js";
 import { layoutSafetensors } from "../safetensors/encode.js";
-import { DTYPE_BITS } from "../safetensors/header.js";
+import { DTYPE_BITS, METADATA } from "../safetensors/header.js";
 import type { TensorInfo } from "../store.js";
 import { type Requirements, requireSplit } from "./fit.js";
 
@@ -37,8 +37,11 @@ export interface OutputFormat {
 }
 
 const safetensors = {
-  lacks: ({ dtype }: TensorInfo) =>
-    Object.hasOwn(DTYPE_BITS, dtype) ? undefined : `${dtype} has no place in safetensors`,
+  lacks: ({ name, dtype }: TensorInfo) => {
+    // GGUF allows the name; in a safetensors header it would replace the metadata.
+    if (name === METADATA) return `${METADATA} is no tensor's name in safetensors`;
+    return Object.hasOwn(DTYPE_BITS, dtype) ? undefined : `${dtype} has no place in safetensors`;
+  },
 };
 
 const gguf = (dtype: "Q4_0" | "Q4_1"): OutputFormat => ({

@@ -2,8 +2,12 @@
  * The journal of a run: a line with its key and process, then one for each finished item.
  * Whoever holds it writes the output; another process is refused.
  */
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
+
+/** Where the bytes of the output `out` gather. */
+export const partialOf = (out: string) => `${out}.w4a16-partial`;
+export const journalOf = (out: string) => `${out}.w4a16-journal`;
 
 export interface JournalLine {
   /** Of the item's first tensor: no two items make the same. */
@@ -34,7 +38,7 @@ export class Journal {
    * @throws CheckpointError `W4A16_OUTPUT_BUSY` where a running process has it.
    */
   static async claim(out: string, key: string): Promise<Journal> {
-    const file = `${out}.w4a16-journal`;
+    const file = journalOf(out);
     const aside = `${file}.${process.pid}`;
     let found: Awaited<ReturnType<typeof read>>;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -44,7 +48,7 @@ export class Journal {
       if (found && !(await takeAside(file, aside, found.text))) continue;
       const journal = new Journal(file, key, found?.key === key ? found.lines : []);
       try {
-        await journal.#write({ key, pid: process.pid }, "wx");
+        await journal.#create();
         return journal;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -75,9 +79,25 @@ export class Journal {
     await rm(this.file, { force: true });
   }
 
-  async #write(head: object, flag: "w" | "wx" = "w"): Promise<void> {
-    const text = [head, ...this.lines].map((line) => JSON.stringify(line));
-    await writeFile(this.file, `${text.join("\n")}\n`, { flag });
+  /** Makes the file, which must not be there; none is left where a full disk takes not even its head. */
+  async #create(): Promise<void> {
+    const file = await open(this.file, "wx");
+    try {
+      await file.writeFile(this.#text({ key: this.key, pid: process.pid }));
+    } catch (error) {
+      await rm(this.file, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #write(head: object): Promise<void> {
+    await writeFile(this.file, this.#text(head));
+  }
+
+  #text(head: object): string {
+    return [head, ...this.lines].map((line) => `${JSON.stringify(line)}\n`).join("");
   }
 }
 
@@ -133,6 +153,6 @@ export function busy(out: string, pid: number | undefined): CheckpointError {
     subject: out,
     expected: "an output that nobody else writes",
     received: `process ${pid ?? "unknown"}, which is writing it`,
-    fix: `Wait for it to end; if no such run exists, remove ${out}.w4a16-journal.`,
+    fix: `Wait for it to end; if no such run exists, remove ${journalOf(out)}.`,
   });
 }

@@ -12,7 +12,7 @@ import { throwIfAborted } from "@w4a16/core";
 import { fileError } from "../errors.js";
 import { readFully } from "../io/file.js";
 import type { FileLayout, TensorSpec } from "../layout.js";
-import { busy, Journal, type JournalLine } from "./journal.js";
+import { busy, Journal, type JournalLine, partialOf } from "./journal.js";
 
 /** Tensors that are made, and written, together. */
 export interface WriteItem<Note> {
@@ -53,7 +53,7 @@ export async function writeResumable<Note>(out: string, plan: WritePlan<Note>): 
 }
 
 async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number> {
-  const partial = `${path}.w4a16-partial`;
+  const partial = partialOf(path);
   const key = createHash("sha256").update(plan.key).update(plan.layout.header).digest("hex");
   const journal = await Journal.claim(path, key);
   const earlier = journal.finished;

@@ -4,9 +4,18 @@ import type { LinearLayer } from "../linear/types.js";
 
 /**
  * Left in float unless --include names them: embeddings are looked up, not
- * multiplied, and an output head quantized to 4 bits costs more than it saves.
+ * multiplied, and an output head quantized to 4 bits costs more than it saves. GGUF calls them
+ * `token_embd` and `output`. A matrix of scales belongs to a format that is not read here.
  */
-export const DEFAULT_EXCLUDE = ["*embed*", "*wte*", "*wpe*", "*lm_head*"];
+export const DEFAULT_EXCLUDE = [
+  "*embed*",
+  "*embd*",
+  "*wte*",
+  "*wpe*",
+  "*lm_head*",
+  "output",
+  "*_scale*",
+];
 
 /** Which layers are asked for. */
 export interface Selection {

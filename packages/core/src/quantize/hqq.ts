@@ -21,7 +21,8 @@ import {
  * apart gets scale 1, and no scale is below 1/20000. Weights that small all through
  * come back poorly, even as zeros: `quantizeMinMax` has no such limits.
  *
- * Blocks the calling thread (about 0.8 s for 4096×4096); see
+ * Blocks the calling thread (about 0.8 s for 4096×4096 of trained weights, four times as long
+ * for values around 1, whose error falls for longer); see
  * `quantizeHqqAsync` for worker threads, progress and aborting.
  *
  * @param weight float32 values [N, K], all finite.
