@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Backend } from "@w4a16/core";
+import { type Backend, isW4A16Error } from "@w4a16/core";
 import { clip } from "./errors.js";
 
 /** One kernel of a device. */
@@ -66,6 +66,12 @@ async function describeDevice(source: (typeof BACKENDS)[number]): Promise<Device
     const reports = await Promise.all(kernels.map((name) => describeKernel(backend, name)));
     return { ...head, available: true, description, kernels: reports };
   } catch (error) {
+    // A wrong W4A16_CPU_KERNEL is mended where it was set.
+    if (isW4A16Error(error)) {
+      const { subject, expected, received, fix } = error;
+      const reason = clip(`${subject}: expected ${expected}, received ${received}`, 400);
+      return { ...head, available: false, reason, fix };
+    }
     const reason = clip((error as Error)?.message ?? String(error), 400);
     return { ...head, available: false, reason, fix: `Reinstall ${source.package}.` };
   }

@@ -259,6 +259,20 @@ describe("inspect and info", () => {
   });
 });
 
+test.skipIf(!cpu.availability().available)("info tells what mends a wrong setting", () => {
+  const env = { ...process.env, W4A16_CPU_KERNEL: "none" };
+  const { stdout } = spawnSync(process.execPath, [cli, "info", "--json"], {
+    encoding: "utf8",
+    env,
+  });
+  const device = JSON.parse(stdout).devices.find(({ name }: { name: string }) => name === "cpu");
+  expect(device).toMatchObject({
+    available: false,
+    reason: expect.stringMatching(/^W4A16_CPU_KERNEL: expected .*, received "none"$/),
+    fix: expect.stringMatching(/^Choose one of these/),
+  });
+});
+
 describe("wrong command lines", () => {
   test.each<[number, string[], RegExp]>([
     [2, ["shrink"], /expected quantize, inspect, convert, verify, info, received "shrink"/],
