@@ -1,5 +1,6 @@
 // One opened device: its streams, and everything allocated for it, by number. Numbers are
-// never reused, so a stale one is an error and never someone else's memory.
+// never reused, so a stale one is an error and never someone else's memory. 64 bits: a server that
+// allocates 20,000 outputs a second has used up 32 of them after 60 hours.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -13,7 +14,7 @@
 
 namespace w4a16 {
 
-using Id = uint32_t;
+using Id = uint64_t;
 
 // Rows of a matrix in a buffer, in bytes.
 struct Region {
@@ -167,6 +168,7 @@ class Device {
   std::unique_ptr<Dense> dense_;
   std::unique_ptr<Graph> capturing_;
   Id current_ = 0, next_ = 1;
+  uint32_t nextWeight_ = 1;  // 32 bits: a part of the keys of choices_
   size_t weightBytes_ = 0, bufferBytes_ = 0;
 };
 

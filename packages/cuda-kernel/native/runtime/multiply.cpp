@@ -51,8 +51,8 @@ Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, Da
     buffers_.erase(plain);
     bufferBytes_ -= made.bytes;
     weightBytes_ += made.bytes;
-    weights_[next_] = made;
-    return next_++;
+    weights_[nextWeight_] = made;
+    return nextWeight_++;
   } catch (...) {
     for (Id id : {raw[0], raw[1], raw[2], packed, plain})
       if (id != 0 && buffers_.count(id)) free(id);
@@ -111,7 +111,7 @@ heuristics::Kernel Device::choose(Id id, const FusedProblem& p) {
   // every call.
   const char* refused = withoutHopper_ ? withoutHopper_ : sm90a::unsupported(p);
   auto& choices = choices_[refused != nullptr];
-  const uint64_t key = (static_cast<uint64_t>(id) << 32 | static_cast<uint64_t>(p.M & 0x7FFFFFFF)) ^
+  const uint64_t key = (id << 32 | static_cast<uint64_t>(p.M & 0x7FFFFFFF)) ^
                        (static_cast<uint64_t>(p.transposed) << 31);
   const auto known = choices.find(key);
   if (known != choices.end()) {
