@@ -135,7 +135,12 @@ class Device {
   void activate() const;
   Stream& current() { return streams_.at(current_); }
   Stream& scratch();
-  void release(void* data);
+  // What the first stream is given from now on waits for what every stream has been given so far:
+  // memory can then be freed there.
+  void followAll();
+  // Records the block's event behind copies that ended with `error`, on the current stream. Throws
+  // if either failed, once no copy uses the block any more.
+  void finishCopies(StagingBlock& block, cudaError_t error, const char* what);
   // What `later` is given from now on waits for what `earlier` has been given so far.
   static void follow(cudaStream_t later, cudaStream_t earlier);
   void* address(const Operand& operand, size_t bytes);

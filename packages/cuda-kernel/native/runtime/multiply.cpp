@@ -64,10 +64,15 @@ void Device::freeWeight(Id id) {
   activate();
   if (capturing_) throw RuntimeError("CAPTURING", "freeing a weight");
   const Weight freed = weight(id);
+  followAll();  // first, as in free()
   weights_.erase(id);
   weightBytes_ -= freed.bytes;
-  for (void* data : freed.memory())
-    if (data) release(data);
+  cudaError_t first = cudaSuccess;
+  for (void* data : freed.memory()) {
+    const cudaError_t error = data ? cudaFreeAsync(data, streams_.at(0).handle) : cudaSuccess;
+    if (first == cudaSuccess) first = error;
+  }
+  check(first, "freeing a weight");
 }
 
 const uint8_t* Device::table(Weight& w, DataType type, Encoding encoding) {

@@ -66,10 +66,11 @@ void Device::destroyStream(Id id) {
   activate();
   Stream gone = entry(streams_, id, "stream");
   if (current_ == id) current_ = 0;
+  // First: if it fails, the stream stays known, and goes with the device.
   check(cudaStreamSynchronize(gone.handle), "waiting for a stream");
+  streams_.erase(id);
   freeScratch(gone);
   check(cudaStreamDestroy(gone.handle), "destroying a stream");
-  streams_.erase(id);
 }
 
 void Device::useStream(Id id) {
@@ -92,8 +93,9 @@ cudaEvent_t Device::event(Id id) const {
 
 void Device::destroyEvent(Id id) {
   activate();
-  check(cudaEventDestroy(event(id)), "destroying an event");
+  const cudaEvent_t gone = event(id);
   events_.erase(id);
+  check(cudaEventDestroy(gone), "destroying an event");
 }
 
 void Device::recordEvent(Id id) {
@@ -154,10 +156,11 @@ void Device::launchGraph(Id id) {
 void Device::destroyGraph(Id id) {
   activate();
   Graph gone = entry(graphs_, id, "graph");
+  synchronize();  // a replay may be under way; first, as in destroyStream()
   graphs_.erase(id);
-  synchronize();  // a replay may be under way
-  check(cudaGraphExecDestroy(gone.executable), "destroying a graph");
+  const cudaError_t error = cudaGraphExecDestroy(gone.executable);
   freeScratch(gone.scratch);
+  check(error, "destroying a graph");
 }
 
 }  // namespace w4a16
