@@ -169,6 +169,9 @@ std::unique_ptr<StagingBlock> Device::startDownload(const Region& asked) {
 }
 
 void Device::finishDownload(std::unique_ptr<StagingBlock> block, void* into, size_t bytes) {
+  // This thread's current device may be another one, where CUDA would make a context of its own:
+  // hundreds of megabytes of a GPU that nobody opened.
+  activate();
   check(cudaEventSynchronize(block->done), "waiting for the device");
   if (bytes) std::memcpy(into, block->data, bytes);
   staging_.giveBack(std::move(block));

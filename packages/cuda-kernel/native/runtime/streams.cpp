@@ -119,6 +119,7 @@ void Device::beginCapture() {
 
 void Device::abandonCapture() {
   if (!capturing_) return;
+  cudaSetDevice(ordinal_);  // what was captured may have used another device in between
   cudaGraph_t graph = nullptr;
   cudaStreamEndCapture(current().handle, &graph);
   if (graph) cudaGraphDestroy(graph);
