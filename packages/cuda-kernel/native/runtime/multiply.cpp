@@ -189,6 +189,8 @@ Device::Stream& Device::scratch() {
 
 void Device::freeScratch(Stream& s) {
   cudaFree(s.workspace);
+  s.workspace = nullptr, s.counters = nullptr;
+  cudaGetLastError();  // must not fail the next launch
 }
 
 void* Device::address(const Operand& operand, size_t bytes) {
