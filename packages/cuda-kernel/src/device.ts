@@ -124,7 +124,8 @@ export class CudaDevice extends Handle implements Device {
    * with that dtype before.
    *
    * @throws ArgumentError `W4A16_INVALID_VALUE` where `enqueue` makes or writes a tensor, loads a
-   * weight, or creates or changes a stream; `read()` and `synchronize()` reject with it.
+   * weight, creates or changes a stream, records an event or waits for one, or launches a graph;
+   * `read()` and `synchronize()` reject with it.
    */
   capture(enqueue: () => void): CudaGraph {
     this.requireLive("device");

@@ -100,11 +100,15 @@ void Device::destroyEvent(Id id) {
 
 void Device::recordEvent(Id id) {
   activate();
+  // The event would stand for a node of the graph, and nothing outside could use it any more.
+  if (capturing_) throw RuntimeError("CAPTURING", "recording an event");
   check(cudaEventRecord(event(id), current().handle), "recording an event");
 }
 
 void Device::waitEvent(Id id) {
   activate();
+  // A graph cannot wait for what was enqueued before it.
+  if (capturing_) throw RuntimeError("CAPTURING", "waiting for an event");
   check(cudaStreamWaitEvent(current().handle, event(id), 0), "waiting for an event");
 }
 
@@ -150,6 +154,8 @@ Id Device::endCapture() {
 
 void Device::launchGraph(Id id) {
   activate();
+  // Inside another it would outlive its scratch memory.
+  if (capturing_) throw RuntimeError("CAPTURING", "launching a graph");
   check(cudaGraphLaunch(entry(graphs_, id, "graph").executable, current().handle),
         "launching a graph");
 }
