@@ -26,6 +26,11 @@ import type { TuneOptions } from "./tuning/tune.js";
 import { type TuneReport, Tuning } from "./tuning/tuning.js";
 import { CudaWeight } from "./weight.js";
 
+/** Closes a device that is collected without having been disposed: it may hold gigabytes. */
+const forgotten = new FinalizationRegistry<readonly [NativeAddon, number]>(([addon, id]) =>
+  addon.close(id),
+);
+
 /** A number that the addon gave out and must be given back to it. */
 type Resource = "free" | "freeWeight" | "destroyStream" | "destroyEvent" | "destroyGraph";
 
@@ -44,8 +49,8 @@ export class CudaDevice extends Handle implements Device {
   readonly call = new Float64Array(CALL.length);
   /** The addon's number for this device. */
   readonly id: number;
-  readonly #abandoned = new FinalizationRegistry<readonly [Resource, number]>(([kind, id]) =>
-    this.giveBack(kind, id),
+  readonly #abandoned = new FinalizationRegistry<readonly [Resource, number]>((resource) =>
+    this.#tryToGiveBack(resource),
   );
   /** What to give back once a capture has ended. */
   readonly #afterCapture: [Resource, number][] = [];
@@ -61,6 +66,7 @@ export class CudaDevice extends Handle implements Device {
     this.tuning = new Tuning(this, tuning.file, tuning.driver);
     const preference = kernel === undefined ? 0 : PREFERENCE[kernel];
     this.id = native("device", () => addon.open(info.ordinal, this.call, preference));
+    forgotten.register(this, [addon, this.id], this);
     const reason = addon.withoutHopper(this.id);
     const kernels = reason
       ? `mma.sync kernels (no wgmma: ${reason})`
@@ -134,16 +140,17 @@ export class CudaDevice extends Handle implements Device {
     this.#capturing = true;
     try {
       enqueue();
+      this.requireLive("device");
       return new CudaGraph(
         this,
         native("capture", () => this.addon.endCapture(this.id)),
       );
     } catch (error) {
-      this.addon.abandonCapture(this.id);
+      if (!this.disposed) native("capture", () => this.addon.abandonCapture(this.id));
       throw error;
     } finally {
       this.#capturing = false;
-      for (const [kind, id] of this.#afterCapture.splice(0)) this.giveBack(kind, id);
+      for (const resource of this.#afterCapture.splice(0)) this.#tryToGiveBack(resource);
     }
   }
 
@@ -172,7 +179,17 @@ export class CudaDevice extends Handle implements Device {
     else native(kind, () => this.addon[kind](this.id, id));
   }
 
+  /** Where nobody could handle an error. What cannot be given back now goes with the device. */
+  #tryToGiveBack([kind, id]: readonly [Resource, number]): void {
+    try {
+      this.giveBack(kind, id);
+    } catch {
+      // A GPU that failed: the next call that does something on it says so.
+    }
+  }
+
   protected release(): void {
+    forgotten.unregister(this);
     native("device", () => this.addon.close(this.id));
   }
 }
