@@ -47,6 +47,12 @@ describe("a call that fails", () => {
     const graph = device.capture(() => tensors.forEach((tensor) => void tensor.dispose()));
     expect(graph.disposed).toBe(false);
   });
+
+  it("is an error and not the end of the process: read() without memory for its elements", async () => {
+    const { device } = open({ download: broken });
+    const huge = device.tensor([2 ** 45], "float16");
+    await expect(huge.read()).rejects.toMatchObject({ code: "W4A16_OUT_OF_MEMORY" });
+  });
 });
 
 describe("what is disposed while it is in use", () => {
