@@ -27,6 +27,11 @@ import type { TuneOptions } from "./tuning/tune.js";
 import { type TuneReport, Tuning } from "./tuning/tuning.js";
 import { CudaWeight } from "./weight.js";
 
+/** Closes a device that is collected without having been disposed: it may hold gigabytes. */
+const forgotten = new FinalizationRegistry<readonly [NativeAddon, number]>(([addon, id]) =>
+  addon.close(id),
+);
+
 /** A number that the addon gave out and must be given back to it. */
 type Resource = "free" | "freeWeight" | "destroyStream" | "destroyEvent" | "destroyGraph";
 
@@ -45,8 +50,8 @@ export class CudaDevice extends Handle implements Device {
   readonly call = new Float64Array(CALL.length);
   /** @internal The addon's number for this device. */
   readonly id: number;
-  readonly #abandoned = new FinalizationRegistry<readonly [Resource, number]>(([kind, id]) =>
-    this.giveBack(kind, id),
+  readonly #abandoned = new FinalizationRegistry<readonly [Resource, number]>((resource) =>
+    this.#tryToGiveBack(resource),
   );
   /** What to give back once a capture has ended. */
   readonly #afterCapture: [Resource, number][] = [];
@@ -65,6 +70,7 @@ export class CudaDevice extends Handle implements Device {
     this.tuning = new Tuning(this, tuning.file, tuning.driver);
     const preference = kernel === undefined ? 0 : PREFERENCE[kernel];
     this.id = native("device", () => addon.open(info.ordinal, this.call, preference));
+    forgotten.register(this, [addon, this.id], this);
     const reason = addon.withoutHopper(this.id);
     const kernels = reason
       ? `mma.sync kernels (no wgmma: ${reason})`
@@ -121,7 +127,8 @@ export class CudaDevice extends Handle implements Device {
    * with that dtype before.
    *
    * @throws ArgumentError `W4A16_INVALID_VALUE` where `enqueue` makes or writes a tensor, loads a
-   * weight, or creates or changes a stream; `read()` and `synchronize()` reject with it.
+   * weight, creates or changes a stream, records an event or waits for one, or launches a graph;
+   * `read()` and `synchronize()` reject with it.
    */
   capture(enqueue: () => void): CudaGraph {
     this.requireLive("device");
@@ -130,16 +137,17 @@ export class CudaDevice extends Handle implements Device {
     this.#capturing = true;
     try {
       enqueue();
+      this.requireLive("device");
       return new CudaGraph(
         this,
         native("capture", () => this.addon.endCapture(this.id)),
       );
     } catch (error) {
-      this.addon.abandonCapture(this.id);
+      if (!this.disposed) native("capture", () => this.addon.abandonCapture(this.id));
       throw error;
     } finally {
       this.#capturing = false;
-      for (const [kind, id] of this.#afterCapture.splice(0)) this.giveBack(kind, id);
+      for (const resource of this.#afterCapture.splice(0)) this.#tryToGiveBack(resource);
     }
   }
 
@@ -168,7 +176,17 @@ export class CudaDevice extends Handle implements Device {
     else native(kind, () => this.addon[kind](this.id, id));
   }
 
+  /** Where nobody could handle an error. What cannot be given back now goes with the device. */
+  #tryToGiveBack([kind, id]: readonly [Resource, number]): void {
+    try {
+      this.giveBack(kind, id);
+    } catch {
+      // A GPU that failed: the next call that does something on it says so.
+    }
+  }
+
   protected release(): void {
+    forgotten.unregister(this);
     native("device", () => this.addon.close(this.id));
   }
 }

@@ -2,7 +2,7 @@ import { Handle } from "@w4a16/core";
 import type { CudaDevice } from "./device.js";
 import { native } from "./failures.js";
 
-/** Recorded products, replayed by one call. The tensors it names must stay alive as long as it. */
+/** Recorded products, replayed by one call. Its tensors and weights must stay alive as long as it. */
 export class CudaGraph extends Handle {
   /** @internal */
   constructor(

@@ -112,7 +112,11 @@ export interface NativeAddon {
   allocate(device: Device, bytes: number, zero: boolean): Buffer;
   free(device: Device, buffer: Buffer): void;
   upload(device: Device, ...operands: readonly [...NativeRegion, data: ArrayBufferView]): void;
-  download(device: Device, ...region: NativeRegion): Promise<ArrayBuffer>;
+  /** Settles when `data` has been filled. */
+  download(
+    device: Device,
+    ...operands: readonly [...NativeRegion, data: ArrayBufferView]
+  ): Promise<void>;
 
   loadWeight(
     device: Device,

@@ -8,7 +8,8 @@ import { native } from "./failures.js";
  * event between the two; memory is freed once every stream has passed it.
  */
 export class CudaStream extends Handle {
-  static readonly #current = new WeakMap<CudaDevice, number>();
+  /** Of devices that are not on their own stream. */
+  static readonly #current = new WeakMap<CudaDevice, CudaStream>();
   readonly #id: number;
 
   /** @internal */
@@ -23,12 +24,15 @@ export class CudaStream extends Handle {
     requireFunction("enqueue", enqueue);
     this.requireLive("stream");
     this.device.requireLive("the stream's device");
-    const before = CudaStream.#current.get(this.device) ?? 0;
-    this.#use(this.#id);
+    const before = CudaStream.#current.get(this.device);
+    CudaStream.#use(this.device, this);
     try {
       return enqueue();
     } finally {
-      this.#use(before);
+      // What ran may have disposed any of them.
+      if (!this.device.disposed) {
+        CudaStream.#use(this.device, before?.disposed ? undefined : before);
+      }
     }
   }
 
@@ -36,10 +40,10 @@ export class CudaStream extends Handle {
     this.device.giveBack("destroyStream", this.#id, this);
   }
 
-  #use(stream: number): void {
-    const { addon, id } = this.device;
-    native("stream", () => addon.useStream(id, stream));
-    CudaStream.#current.set(this.device, stream);
+  static #use(device: CudaDevice, stream: CudaStream | undefined): void {
+    native("stream", () => device.addon.useStream(device.id, stream ? stream.#id : 0));
+    if (stream) CudaStream.#current.set(device, stream);
+    else CudaStream.#current.delete(device);
   }
 }
 

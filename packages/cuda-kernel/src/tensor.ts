@@ -54,10 +54,11 @@ export class CudaTensor extends TensorBase<number, CudaDevice> {
   }
 
   protected async load(): Promise<TensorArray> {
-    if (this.rows * this.cols === 0) return allocate(this.dtype, 0);
+    const elements = allocate(this.dtype, this.rows * this.cols);
+    if (elements.length === 0) return elements;
     const { addon, id } = this.device;
-    const bytes = await nativeAsync("read", () => addon.download(id, ...this.#region()));
-    return this.dtype === "float32" ? new Float32Array(bytes) : new Uint16Array(bytes);
+    await nativeAsync("read", () => addon.download(id, ...this.#region(), elements));
+    return elements;
   }
 
   #region(): NativeRegion {

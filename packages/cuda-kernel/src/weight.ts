@@ -106,9 +106,14 @@ export class CudaWeight extends Handle implements DeviceWeight {
       false,
     );
     const { addon, id } = this.device;
-    native("dequantize", () =>
-      addon.dequantize(id, this.id, DATA_TYPE[dtype], dense.storage.memory),
-    );
+    try {
+      native("dequantize", () =>
+        addon.dequantize(id, this.id, DATA_TYPE[dtype], dense.storage.memory),
+      );
+    } catch (error) {
+      dense.dispose();
+      throw error;
+    }
     return dense;
   }
 

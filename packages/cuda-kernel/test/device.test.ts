@@ -104,9 +104,20 @@ describe.skipIf(!availability.available)(`cuda device${skipped}`, () => {
     const weight = device.loadWeight(int4);
     const x = device.tensor([M, K], "float16", values);
     const expected = await weight.matmul(x).read();
-    const refused = [() => weight.matmul(x), () => x.write(others), () => device.createStream()];
-    for (const enqueue of refused) expect(() => device.capture(enqueue)).toThrow(/capture/);
     const out = device.tensor([M, N], "float16");
+    using event = device.createEvent();
+    event.record();
+    using product = device.capture(() => weight.matmul(x, { out }));
+    const refused = [
+      () => weight.matmul(x),
+      () => x.write(others),
+      () => device.createStream(),
+      () => event.record(),
+      () => event.wait(),
+      () => product.launch(),
+    ];
+    for (const enqueue of refused) expect(() => device.capture(enqueue)).toThrow(/capture/);
+    event.wait();
     const waits: Promise<unknown>[] = [];
     using graph = device.capture(() => {
       weight.matmul(x, { out });

@@ -26,8 +26,8 @@ inline int64_t toCount(double value, size_t i) {
 inline int64_t count(const Napi::CallbackInfo& info, size_t i) {
   return toCount(number(info, i), i);
 }
-inline uint32_t id(const Napi::CallbackInfo& info, size_t i) {
-  return static_cast<uint32_t>(count(info, i));
+inline uint64_t id(const Napi::CallbackInfo& info, size_t i) {
+  return static_cast<uint64_t>(count(info, i));
 }
 inline bool flag(const Napi::CallbackInfo& info, size_t i) {
   bool value;

@@ -56,7 +56,7 @@ Napi::Value withoutHopper(const Napi::CallbackInfo& info) {
 
 Napi::Value synchronize(const Napi::CallbackInfo& info) {
   const auto& device = deviceOf(info);
-  return Wait::start(info.Env(), device, device->fence(), 0, false);
+  return Wait::start(info.Env(), device, device->fence(), {});
 }
 
 Napi::Value memory(const Napi::CallbackInfo& info) {

@@ -28,11 +28,13 @@ Napi::Value upload(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// device, buffer, offset, rows, rowBytes, stride → Promise<ArrayBuffer>
+// device, buffer, offset, rows, rowBytes, stride, data → Promise, when data has been filled
 Napi::Value download(const Napi::CallbackInfo& info) {
   const Region source = region(info);
+  const Bytes into = bytes(info, 6, source.bytes());
   const auto& device = deviceOf(info);
-  return Wait::start(info.Env(), device, device->startDownload(source), source.bytes(), true);
+  return Wait::start(info.Env(), device, device->startDownload(source),
+                     {info[6].As<Napi::Object>(), into.data, source.bytes()});
 }
 
 }  // namespace

@@ -4,13 +4,20 @@
 
 namespace w4a16::binding {
 
-// Waits for a staging block's event, copies its bytes into an ArrayBuffer and resolves with it; of
-// no bytes, resolves with undefined.
+// Where the bytes of a staging block go: memory of a JavaScript object, which lives until then. It
+// was allocated there because Node-API would end the process where there is none left.
+struct Into {
+  Napi::Object owner;
+  void* data = nullptr;
+  size_t bytes = 0;
+};
+
+// Waits for a staging block's event and copies its bytes.
 class Wait : public Napi::AsyncWorker {
  public:
   static Napi::Value start(Napi::Env env, std::shared_ptr<Device> device,
-                           std::unique_ptr<StagingBlock> block, size_t bytes, bool hasBytes) {
-    auto* worker = new Wait(env, std::move(device), std::move(block), bytes, hasBytes);
+                           std::unique_ptr<StagingBlock> block, const Into& into) {
+    auto* worker = new Wait(env, std::move(device), std::move(block), into);
     const Napi::Promise promise = worker->deferred_.Promise();
     worker->Queue();
     return promise;
@@ -19,14 +26,14 @@ class Wait : public Napi::AsyncWorker {
  protected:
   void Execute() override {
     try {
-      device_->finishDownload(std::move(block_), into_, bytes_);
+      device_->finishDownload(std::move(block_), data_, bytes_);
     } catch (const RuntimeError& error) {
       code_ = error.code();
       SetError(error.what());
     }
   }
   void OnOK() override {
-    settle([&] { deferred_.Resolve(buffer_.IsEmpty() ? Env().Undefined() : buffer_.Value()); });
+    settle([&] { deferred_.Resolve(Env().Undefined()); });
   }
   void OnError(const Napi::Error& error) override {
     settle([&] { deferred_.Reject(toError(Env(), code_, error.Message()).Value()); });
@@ -43,23 +50,21 @@ class Wait : public Napi::AsyncWorker {
   }
 
   Wait(Napi::Env env, std::shared_ptr<Device> device, std::unique_ptr<StagingBlock> block,
-       size_t bytes, bool hasBytes)
+       const Into& into)
       : AsyncWorker(env),
         deferred_(Napi::Promise::Deferred::New(env)),
         device_(std::move(device)),
         block_(std::move(block)),
-        bytes_(bytes) {
-    if (!hasBytes) return;
-    Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(env, bytes);
-    into_ = buffer.Data();
-    buffer_ = Napi::Reference<Napi::ArrayBuffer>::New(buffer, 1);
+        data_(into.data),
+        bytes_(into.bytes) {
+    if (!into.owner.IsEmpty()) owner_ = Napi::Persistent(into.owner);
   }
 
   Napi::Promise::Deferred deferred_;
   std::shared_ptr<Device> device_;
   std::unique_ptr<StagingBlock> block_;
-  Napi::Reference<Napi::ArrayBuffer> buffer_;
-  void* into_ = nullptr;
+  Napi::ObjectReference owner_;
+  void* data_;
   size_t bytes_;
   std::string code_ = "NATIVE_FAILURE";
 };

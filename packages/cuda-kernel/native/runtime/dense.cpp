@@ -14,6 +14,12 @@ static void find(void* library, const char* name, Function& function) {
   if (!function) throw RuntimeError("NO_CUBLAS", std::string("cuBLAS has no ") + name);
 }
 
+static void require(int status, const char* what) {
+  if (status != 0)
+    throw RuntimeError("NATIVE_FAILURE",
+                       std::string(what) + " gave status " + std::to_string(status));
+}
+
 Dense::Dense() {
   const char* wanted = std::getenv("W4A16_CUBLAS");
   void* library = nullptr;
@@ -47,15 +53,14 @@ void Dense::multiply(const FusedProblem& p, const void* weight, void* workspace,
             N = static_cast<int>(p.N), K = static_cast<int>(p.K);
   const int features = p.transposed ? K : N, reduction = p.transposed ? N : K;
   // Row-major products are column-major ones with the operands exchanged: outᵀ = A · xᵀ.
-  setStream_(handle_, stream);
+  require(setStream_(handle_, stream), "cublasSetStream");
   // After the stream, which sets it back to memory that cuBLAS allocates as it goes: not under
   // capture.
-  setWorkspace_(handle_, workspace, workspaceBytes);
-  const int status = gemm_(handle_, p.transposed ? 0 : 1, 0, features, M, reduction, &one, weight,
-                           x, K, p.x, x, static_cast<int>(p.xStride), &zero, p.out, y,
-                           static_cast<int>(p.outStride), kComputeFloat32, -1);
-  if (status != 0)
-    throw RuntimeError("NATIVE_FAILURE", "cublasGemmEx gave status " + std::to_string(status));
+  require(setWorkspace_(handle_, workspace, workspaceBytes), "cublasSetWorkspace");
+  require(gemm_(handle_, p.transposed ? 0 : 1, 0, features, M, reduction, &one, weight, x, K, p.x,
+                x, static_cast<int>(p.xStride), &zero, p.out, y, static_cast<int>(p.outStride),
+                kComputeFloat32, -1),
+          "cublasGemmEx");
 }
 
 }  // namespace w4a16

@@ -109,24 +109,23 @@ void Device::follow(cudaStream_t later, cudaStream_t earlier) {
   check(cudaEventCreateWithFlags(&passed, cudaEventDisableTiming), "creating an event");
   cudaError_t error = cudaEventRecord(passed, earlier);
   if (error == cudaSuccess) error = cudaStreamWaitEvent(later, passed, 0);
-  cudaEventDestroy(passed);
-  check(error, "making a stream wait for another");
+  const cudaError_t destroyed = cudaEventDestroy(passed);
+  check(error != cudaSuccess ? error : destroyed, "making a stream wait for another");
 }
 
-void Device::release(void* data) {
-  Stream& main = streams_.at(0);
+void Device::followAll() {
   for (auto& [id, stream] : streams_)
-    if (id != 0) follow(main.handle, stream.handle);
-  check(cudaFreeAsync(data, main.handle), "freeing device memory");
+    if (id != 0) follow(streams_.at(0).handle, stream.handle);
 }
 
 void Device::free(Id id) {
   activate();
   if (capturing_) throw RuntimeError("CAPTURING", "freeing a tensor");
   const Buffer freed = buffer(id);
+  followAll();  // first: if it fails, the buffer stays known, and goes with the device
   buffers_.erase(id);
   bufferBytes_ -= freed.bytes;
-  release(freed.data);
+  check(cudaFreeAsync(freed.data, streams_.at(0).handle), "freeing device memory");
 }
 
 // A region without gaps is a run of bytes, which may be cut anywhere.
@@ -149,6 +148,14 @@ static cudaError_t copyRows(char* to, size_t toStride, const char* from, size_t 
   return error;
 }
 
+void Device::finishCopies(StagingBlock& block, cudaError_t error, const char* what) {
+  if (error == cudaSuccess) error = cudaEventRecord(block.done, current().handle);
+  if (error == cudaSuccess) return;
+  // Some copies may be under way, which the block's event knows nothing of.
+  cudaStreamSynchronize(current().handle);
+  check(error, what);
+}
+
 void Device::upload(const Region& asked, const void* data) {
   activate();
   // It would become part of the graph, and each replay would copy from a block used for other data.
@@ -166,11 +173,11 @@ void Device::upload(const Region& asked, const void* data) {
     std::unique_ptr<StagingBlock> block = staging_.acquire(rows * region.rowBytes);
     std::memcpy(block->data, static_cast<const char*>(data) + row * region.rowBytes,
                 rows * region.rowBytes);
-    check(copyRows(static_cast<char*>(target.data) + region.offset + row * region.stride,
-                   region.stride, static_cast<char*>(block->data), region.rowBytes, region.rowBytes,
-                   rows, cudaMemcpyHostToDevice, current().handle),
-          "copying to the device");
-    check(cudaEventRecord(block->done, current().handle), "recording an event");
+    finishCopies(*block,
+                 copyRows(static_cast<char*>(target.data) + region.offset + row * region.stride,
+                          region.stride, static_cast<char*>(block->data), region.rowBytes,
+                          region.rowBytes, rows, cudaMemcpyHostToDevice, current().handle),
+                 "copying to the device");
     staging_.giveBack(std::move(block));
   }
 }
@@ -180,20 +187,23 @@ std::unique_ptr<StagingBlock> Device::startDownload(const Region& asked) {
   if (capturing_) throw RuntimeError("CAPTURING", "reading a tensor");
   const Buffer& source = buffer(asked.buffer);
   const Region region = withoutRows(asked);
+  if (region.bytes() > 0 &&
+      region.offset + (region.rows - 1) * region.stride + region.rowBytes > source.bytes)
+    throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
   std::unique_ptr<StagingBlock> block = staging_.acquire(region.bytes());
-  if (region.bytes() > 0) {
-    if (region.offset + (region.rows - 1) * region.stride + region.rowBytes > source.bytes)
-      throw RuntimeError("NATIVE_FAILURE", "a copy past the end of a buffer");
-    check(copyRows(static_cast<char*>(block->data), region.rowBytes,
-                   static_cast<const char*>(source.data) + region.offset, region.stride,
-                   region.rowBytes, region.rows, cudaMemcpyDeviceToHost, current().handle),
-          "copying from the device");
-  }
-  check(cudaEventRecord(block->done, current().handle), "recording an event");
+  cudaError_t error = cudaSuccess;
+  if (region.bytes() > 0)
+    error = copyRows(static_cast<char*>(block->data), region.rowBytes,
+                     static_cast<const char*>(source.data) + region.offset, region.stride,
+                     region.rowBytes, region.rows, cudaMemcpyDeviceToHost, current().handle);
+  finishCopies(*block, error, "copying from the device");
   return block;
 }
 
 void Device::finishDownload(std::unique_ptr<StagingBlock> block, void* into, size_t bytes) {
+  // This thread's current device may be another one, where CUDA would make a context of its own:
+  // hundreds of megabytes of a GPU that nobody opened.
+  activate();
   check(cudaEventSynchronize(block->done), "waiting for the device");
   if (bytes) std::memcpy(into, block->data, bytes);
   staging_.giveBack(std::move(block));

@@ -51,8 +51,8 @@ Id Device::loadWeight(int64_t N, int64_t K, int64_t groupSize, bool isSigned, Da
     buffers_.erase(plain);
     bufferBytes_ -= made.bytes;
     weightBytes_ += made.bytes;
-    weights_[next_] = made;
-    return next_++;
+    weights_[nextWeight_] = made;
+    return nextWeight_++;
   } catch (...) {
     for (Id id : {raw[0], raw[1], raw[2], packed, plain})
       if (id != 0 && buffers_.count(id)) free(id);
@@ -64,10 +64,15 @@ void Device::freeWeight(Id id) {
   activate();
   if (capturing_) throw RuntimeError("CAPTURING", "freeing a weight");
   const Weight freed = weight(id);
+  followAll();  // first, as in free()
   weights_.erase(id);
   weightBytes_ -= freed.bytes;
-  for (void* data : freed.memory())
-    if (data) release(data);
+  cudaError_t first = cudaSuccess;
+  for (void* data : freed.memory()) {
+    const cudaError_t error = data ? cudaFreeAsync(data, streams_.at(0).handle) : cudaSuccess;
+    if (first == cudaSuccess) first = error;
+  }
+  check(first, "freeing a weight");
 }
 
 const uint8_t* Device::table(Weight& w, DataType type, Encoding encoding) {
@@ -111,7 +116,7 @@ heuristics::Kernel Device::choose(Id id, const FusedProblem& p) {
   // every call.
   const char* refused = withoutHopper_ ? withoutHopper_ : sm90a::unsupported(p);
   auto& choices = choices_[refused != nullptr];
-  const uint64_t key = (static_cast<uint64_t>(id) << 32 | static_cast<uint64_t>(p.M & 0x7FFFFFFF)) ^
+  const uint64_t key = (id << 32 | static_cast<uint64_t>(p.M & 0x7FFFFFFF)) ^
                        (static_cast<uint64_t>(p.transposed) << 31);
   const auto known = choices.find(key);
   if (known != choices.end()) {
@@ -184,6 +189,8 @@ Device::Stream& Device::scratch() {
 
 void Device::freeScratch(Stream& s) {
   cudaFree(s.workspace);
+  s.workspace = nullptr, s.counters = nullptr;
+  cudaGetLastError();  // must not fail the next launch
 }
 
 void* Device::address(const Operand& operand, size_t bytes) {

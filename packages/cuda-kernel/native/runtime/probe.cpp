@@ -17,7 +17,10 @@ Probe probe() {
   }
   for (int i = 0; i < count; i++) {
     cudaDeviceProp properties;
-    if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) continue;
+    if (cudaGetDeviceProperties(&properties, i) != cudaSuccess) {
+      cudaGetLastError();  // must not fail the first launch on another device
+      continue;
+    }
     result.devices.push_back(
         {i, properties.name, properties.major, properties.minor, properties.multiProcessorCount,
          static_cast<double>(properties.totalGlobalMem), properties.l2CacheSize});

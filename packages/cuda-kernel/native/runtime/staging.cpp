@@ -17,6 +17,7 @@ StagingBlock::~StagingBlock() {
   cudaEventSynchronize(done);
   cudaEventDestroy(done);
   cudaFreeHost(data);
+  cudaGetLastError();  // must not fail the next launch
 }
 
 std::unique_ptr<StagingBlock> StagingPool::acquire(size_t bytes) {
@@ -30,10 +31,11 @@ std::unique_ptr<StagingBlock> StagingPool::acquire(size_t bytes) {
       block = std::move(free_.back());
       free_.pop_back();
       kept_ -= capacity;
+      cudaGetLastError();  // an event that is not ready is no error
       return found;
     }
   }
-  cudaGetLastError();  // an event that is not ready is no error
+  cudaGetLastError();
   return std::make_unique<StagingBlock>(capacity);
 }
 

@@ -33,10 +33,11 @@ void Device::destroyStream(Id id) {
   activate();
   Stream gone = entry(streams_, id, "stream");
   if (current_ == id) current_ = 0;
+  // First: if it fails, the stream stays known, and goes with the device.
   check(cudaStreamSynchronize(gone.handle), "waiting for a stream");
+  streams_.erase(id);
   freeScratch(gone);
   check(cudaStreamDestroy(gone.handle), "destroying a stream");
-  streams_.erase(id);
 }
 
 void Device::useStream(Id id) {
@@ -59,17 +60,22 @@ cudaEvent_t Device::event(Id id) const {
 
 void Device::destroyEvent(Id id) {
   activate();
-  check(cudaEventDestroy(event(id)), "destroying an event");
+  const cudaEvent_t gone = event(id);
   events_.erase(id);
+  check(cudaEventDestroy(gone), "destroying an event");
 }
 
 void Device::recordEvent(Id id) {
   activate();
+  // The event would stand for a node of the graph, and nothing outside could use it any more.
+  if (capturing_) throw RuntimeError("CAPTURING", "recording an event");
   check(cudaEventRecord(event(id), current().handle), "recording an event");
 }
 
 void Device::waitEvent(Id id) {
   activate();
+  // A graph cannot wait for what was enqueued before it.
+  if (capturing_) throw RuntimeError("CAPTURING", "waiting for an event");
   check(cudaStreamWaitEvent(current().handle, event(id), 0), "waiting for an event");
 }
 
@@ -84,6 +90,7 @@ void Device::beginCapture() {
 
 void Device::abandonCapture() {
   if (!capturing_) return;
+  cudaSetDevice(ordinal_);  // what was captured may have used another device in between
   cudaGraph_t graph = nullptr;
   cudaStreamEndCapture(current().handle, &graph);
   if (graph) cudaGraphDestroy(graph);
@@ -114,6 +121,8 @@ Id Device::endCapture() {
 
 void Device::launchGraph(Id id) {
   activate();
+  // Inside another it would outlive its scratch memory.
+  if (capturing_) throw RuntimeError("CAPTURING", "launching a graph");
   check(cudaGraphLaunch(entry(graphs_, id, "graph").executable, current().handle),
         "launching a graph");
 }
@@ -121,10 +130,11 @@ void Device::launchGraph(Id id) {
 void Device::destroyGraph(Id id) {
   activate();
   Graph gone = entry(graphs_, id, "graph");
+  waitForAllStreams();  // a replay may be under way; first, as in destroyStream()
   graphs_.erase(id);
-  waitForAllStreams();  // a replay may be under way
-  check(cudaGraphExecDestroy(gone.executable), "destroying a graph");
+  const cudaError_t error = cudaGraphExecDestroy(gone.executable);
   freeScratch(gone.scratch);
+  check(error, "destroying a graph");
 }
 
 }  // namespace w4a16
