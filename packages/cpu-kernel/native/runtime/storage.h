@@ -1,4 +1,5 @@
-// Memory of tensors, and which of their elements are not what an operation should have made of them.
+// Memory of tensors, and which of their elements are not what an operation should have made of
+// them.
 #pragma once
 
 #include "layout/aligned_buffer.h"
