@@ -108,6 +108,47 @@ describe.runIf(available)("results", () => {
     }
   });
 
+  // Groups that are no multiple of 8 are padded, with what must not meet an infinity.
+  it.each(supportedKernels())("%s: an infinite zero or scale gives infinities", (kernel) => {
+    using device = openCpu({ kernel });
+    const sizes = { outFeatures: 80, inFeatures: 168 };
+    for (const groupSize of [1, 2, 6, 12, 28, 56, 84, 168]) {
+      const shape = { ...sizes, groupSize, scale: () => 0.5, code: 9 };
+      const weight = randomInt4Weight(seededRandom(7), { ...shape, zero: () => 2 });
+      weight.zeros[11] = Number.POSITIVE_INFINITY;
+      weight.scales[13] = Number.POSITIVE_INFINITY;
+      const x = device.tensor([5, 168], "float32", new Float32Array(5 * 168).fill(1));
+      const y = device.loadWeight(weight).matmulSync(x).readSync();
+      for (let row = 0; row < 5; row++) {
+        const infinite = Array.from(y.subarray(80 * row, 80 * (row + 1)).entries()).filter(
+          ([, value]) => !Number.isFinite(value),
+        );
+        expect(infinite, `groups of ${groupSize}`).toEqual([
+          [11, Number.NEGATIVE_INFINITY],
+          [13, Number.POSITIVE_INFINITY],
+        ]);
+      }
+    }
+  });
+
+  it.each(supportedKernels())("%s: nor do the bits of its NaNs", (kernel) => {
+    using device = openCpu({ kernel });
+    const odd = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1];
+    const zero = (random: { integer(from: number, to: number): number }) =>
+      odd[random.integer(0, 3)]!;
+    const shape = { outFeatures: 64, inFeatures: 64, groupSize: 4, zero };
+    const weight = device.loadWeight(randomInt4Weight(seededRandom(8), shape));
+    const x = device.tensor([9, 64], "float32", values.subarray(0, 9 * 64));
+    for (const product of ["matmulSync", "matmulTransposedSync"] as const) {
+      const bits = (rows: [number, number]) =>
+        new Uint32Array(weight[product](x.view({ rows })).readSync().buffer);
+      const all = bits([0, 9]);
+      for (let row = 0; row < 9; row++) {
+        expect(bits([row, row + 1])).toEqual(all.slice(64 * row, 64 * (row + 1)));
+      }
+    }
+  });
+
   it("sync and async calls agree, in the order they were made", async () => {
     using device = openCpu();
     const weight = device.loadWeight(int4);

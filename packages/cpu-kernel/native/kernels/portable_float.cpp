@@ -61,6 +61,13 @@ Vec fma(Vec a, Vec b, Vec c) {
   return Vec::each([&](size_t i) { return a.v[i] * b.v[i] + c.v[i]; });
 }
 
+// Compilers swap the operands of sums as they like, differently for each number of rows, and with
+// them the NaN whose sign and payload come through.
+Vec resultOf(Vec value) {
+  return Vec::each(
+      [&](size_t i) { return value.v[i] == value.v[i] ? value.v[i] : floatOf(0x7fc00000); });
+}
+
 #include "kernels/float_kernel.inl"
 
 constexpr Path kPath = floatPath<Vec>("portable-float32");

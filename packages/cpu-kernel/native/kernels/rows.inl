@@ -103,8 +103,15 @@ bool isExceptional(uint32_t largest) {
   return largest > kLargest || (largest != 0 && largest < kSmallest);
 }
 
+// A result as it is stored; a type whose NaNs could differ from row to row gives its own.
 template <class Vec>
-void storeAs(DType type, Vec value, uint8_t* to) {
+Vec resultOf(Vec value) {
+  return value;
+}
+
+template <class Vec>
+void storeAs(DType type, Vec sum, uint8_t* to) {
+  const Vec value = resultOf(sum);
   switch (type) {
     case DType::kFloat32:
       value.store(reinterpret_cast<float*>(to));
