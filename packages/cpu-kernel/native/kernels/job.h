@@ -36,7 +36,8 @@ struct WeightView {
   float codeBias;        // 0 for u4, 8 for s4: code = nibble - codeBias
   bool mostlyPlain;      // few columns are exceptional
   bool steadyScales;     // no column is exceptional, no scale but 0 is below 2^-40
-  bool centredCodes;     // codes do not lie much further from 8 than from their zeros
+  // How much further codes lie from 8 than from their zeros (see survey.h).
+  float offCentre, forwardOffCentre;
   const uint8_t* codes;  // [nTiles][quads][kQuadBytes]
   const float* scales;   // [nTiles][groups][64]
   const float* zeros;    // [nTiles][groups][64]

@@ -141,7 +141,8 @@ bool PackedWeight::pack(const Int4Source& source, ThreadPool& pool) {
   view_.mostlyPlain = columns <= 2 + view_.n / kPlainColumns;
   const TileSurvey whole = sumOf(surveys);
   view_.steadyScales = columns == 0 && !whole.hasTinyScales;
-  view_.centredCodes = isCentred(whole);
+  view_.offCentre = offCentre(whole);
+  view_.forwardOffCentre = forwardOffCentre(whole);
   findSpikyGroups(view_);
   return true;
 }

@@ -52,9 +52,20 @@ void clearIdle(const WeightView& w, const uint8_t* codes, const float* zeros, fl
   }
 }
 
-// Adds a group's first pair of quads, which stands for all of it.
+// A group's activations that share a sign meet what rounding zero - 8 lost with it, while those of
+// the codes about their zero go either way: relative to these, an error of lost·√G. It is counted
+// so that kMostOffCentre stands for 7e-7.
+constexpr double kDrift = 1.6e13;
+
+double driftOf(const WeightView& w, float zero) {
+  const float centre = 8 - w.codeBias;
+  const double lost = double(zero) - double(centre) - double(zero - centre);
+  return kDrift * lost * lost * double(w.groupSize);
+}
+
+// Adds a group's first pair of quads, which stands for all of it, but for `skipped` columns.
 void addSquares(const WeightView& w, const uint8_t* pair, const float* zeros, const float* scales,
-                TileSurvey& to) {
+                uint64_t skipped, TileSurvey& to) {
   const size_t rows = w.groupSize < kPairRows ? w.groupSize : kPairRows;
   float aboutEight[kTile] = {}, aboutZeros[kTile] = {};
   for (size_t r = 0; r < rows; r++) {
@@ -67,8 +78,11 @@ void addSquares(const WeightView& w, const uint8_t* pair, const float* zeros, co
     }
   }
   for (size_t n = 0; n < kTile; n++) {
-    to.aboutEight += double(aboutEight[n]) * scales[n] * scales[n];
+    if (skipped >> n & 1) continue;
+    const double square = double(scales[n]) * scales[n];
+    to.aboutEight += aboutEight[n] * square;
     to.aboutZeros += aboutZeros[n];
+    to.drift += driftOf(w, zeros[n]) * double(rows) * square;
   }
 }
 
@@ -92,8 +106,10 @@ float spread(const float* scales) {
   return sum > 0 ? float(kTile) * largest / sum : 1;
 }
 
-// A ratio of sums of squares: float32's rounding may count that much more.
-constexpr double kMostOffCentre = 8;
+// At most what a float holds.
+float ratio(double part, double whole) {
+  return part > 0 ? float(std::fmin(part / whole, 0x1p100)) : 0;
+}
 
 }  // namespace
 
@@ -106,7 +122,7 @@ void clearIdleScales(const WeightView& w, size_t tile, float* scales) {
 TileSurvey surveyTile(const WeightView& w, size_t tile) {
   TileSurvey survey;
   forGroups(w, tile, [&](const uint8_t* codes, size_t at) {
-    addSquares(w, codes, w.zeros + at, w.scales + at, survey);
+    addSquares(w, codes, w.zeros + at, w.scales + at, w.exceptionalColumns[tile], survey);
   });
   survey.hasTinyScales = hasTinyScales(w.scales + tile * w.groups * kTile, w.groups * kTile);
   return survey;
@@ -118,12 +134,17 @@ TileSurvey sumOf(const std::vector<TileSurvey>& tiles) {
     whole.hasTinyScales |= tile.hasTinyScales;
     whole.aboutEight += tile.aboutEight;
     whole.aboutZeros += tile.aboutZeros;
+    whole.drift += tile.drift;
   }
   return whole;
 }
 
-bool isCentred(const TileSurvey& whole) {
-  return whole.aboutEight <= kMostOffCentre * whole.aboutZeros;
+float offCentre(const TileSurvey& whole) {
+  return ratio(whole.aboutEight, whole.aboutZeros);
+}
+
+float forwardOffCentre(const TileSurvey& whole) {
+  return ratio(whole.aboutEight + whole.drift, whole.aboutZeros);
 }
 
 void findSpikyGroups(WeightView& w) {

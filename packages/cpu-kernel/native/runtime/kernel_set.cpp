@@ -6,6 +6,13 @@ namespace {
 // Below this group size, applying scales to sums costs more than applying them to the weights.
 constexpr size_t kSmallestDotGroup = 32;
 
+// Sums relative to 8 keep a product within its bound up to these WeightView::offCentre.
+constexpr float kMostOffCentre = 8;
+
+float mostForwardOffCentre(DType x) {
+  return x == DType::kBFloat16 ? kMostOffCentre : x == DType::kFloat32 ? 16 : 512;
+}
+
 }  // namespace
 
 std::vector<Kernel> kernels() {
@@ -41,9 +48,12 @@ const Path& choosePath(const Kernel& kernel, const WeightView& w, bool transpose
     if (precision == Precision::kBFloat16 && kernel.bfloat16Transposed) {
       return *kernel.bfloat16Transposed;
     }
-    return kernel.fixedTransposed && w.centredCodes ? *kernel.fixedTransposed : *kernel.floating;
+    return kernel.fixedTransposed && w.offCentre <= kMostOffCentre ? *kernel.fixedTransposed
+                                                                   : *kernel.floating;
   }
-  return forwardPath(kernel, x, precision);
+  const bool centred =
+      precision == Precision::kBFloat16 || w.forwardOffCentre <= mostForwardOffCentre(x);
+  return centred ? forwardPath(kernel, x, precision) : *kernel.floating;
 }
 
 }  // namespace w4a16

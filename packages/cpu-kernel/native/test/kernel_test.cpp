@@ -38,18 +38,21 @@ double draw(Random& random, Data data, size_t i) {
 }
 
 // What the weight is like: random codes and zeros; or with each tenth row at its zero throughout,
-// to which a quantizer gives any scale; or codes 0 and 1 about a zero far from 8; or, in the odd
-// groups, one scale in 64 much larger than the others.
-enum class Kind { kRandom, kPruned, kBinary, kSpikyScales };
+// to which a quantizer gives any scale; or codes 0 and 1 about a zero far from 8; or 2 and 3, about
+// zeros that lose bits when 8 is taken away, as outliers leave them; or, in the odd groups, one
+// scale in 64 much larger than the others.
+enum class Kind { kRandom, kPruned, kBinary, kOffCentre, kSpikyScales };
 
 void shape(Weight& weight, Kind kind) {
   const size_t n = weight.n;
   for (size_t i = 0; i < weight.packed.size(); i++) {
     if (kind == Kind::kBinary) weight.packed[i] &= 0x11;
+    if (kind == Kind::kOffCentre) weight.packed[i] = (weight.packed[i] & 0x11) | 0x22;
     if (kind == Kind::kPruned && i % n % 10 == 3) weight.packed[i] = 0x77;
   }
   for (size_t i = 0; i < weight.scales.size(); i++) {
     if (kind == Kind::kBinary) weight.zeros[i] = 0.5f;
+    if (kind == Kind::kOffCentre) weight.zeros[i] = 2.1f + weight.zeros[i] / 16;
     if (kind == Kind::kSpikyScales && i / n % 2 == 1 && i % 64 == 9) weight.scales[i] *= 300;
     if (kind == Kind::kPruned && i % n % 10 == 3) {
       weight.zeros[i] = 7;
@@ -242,6 +245,13 @@ int main(int argc, char** argv) {
                         Precision::kActivations, Data::kNormal, 1, 1, kind});
             }
           }
+        }
+        // One group to a row, whose codes outliers have pushed far from 8, and activations whose
+        // sums show it.
+        for (const size_t m : {1, 7}) {
+          testCase(kernel, one, three,
+                   {m, 320, 2048, 2048, false, transposed, false, type, Precision::kActivations,
+                    Data::kPositive, 1, 1, Kind::kOffCentre});
         }
         // Scales whose products with the steps of fixed point float32 cannot show.
         if (!transposed) {
