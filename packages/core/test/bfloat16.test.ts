@@ -5,6 +5,7 @@ import {
   fromBFloat16Bits,
   toBFloat16Bits,
 } from "../src/dtype/bfloat16.js";
+import { DTYPES, roundTo } from "../src/dtype/dtype.js";
 
 const ALL = Uint16Array.from({ length: 65536 }, (_, i) => i);
 
@@ -48,6 +49,7 @@ describe("bfloat16", () => {
     structuredClone(gone, { transfer: [gone.buffer] });
     expect(decodeBFloat16(new Uint16Array(0), gone)).toBe(gone);
     expect(encodeBFloat16(gone)).toHaveLength(0);
+    for (const dtype of DTYPES) expect(roundTo(dtype, gone)).toEqual(new Float32Array(0));
     const { buffer } = new Uint16Array(6);
     const out = new Uint16Array(buffer, 4, 2);
     expect(encodeBFloat16(new Float32Array(buffer, 0, 1), out.subarray(0, 1))).toEqual(

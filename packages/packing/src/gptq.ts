@@ -66,7 +66,7 @@ export function fromGptq(words: Int32Array | Uint32Array, shape: LinearShape): U
 export function toGptqZeros(zeros: Float32Array, shape: GptqZerosShape): Int32Array {
   const { version, ...sizes } = requireGptqShape(shape);
   const words = packZeros(zeros, sizes, "GPTQ");
-  if (version === 2) return words;
+  if (version === 2 || words.length === 0) return words; // a detached array cannot be searched
   const damaged = zeros.indexOf(0);
   if (damaged >= 0) {
     throw new ArgumentError({

@@ -22,6 +22,7 @@ import {
   toGgufQ4_0,
   toGgufQ4_1,
   toGptq,
+  toGptqZeros,
   toHqq4bit,
   toMarlin,
   toMlx,
@@ -238,6 +239,8 @@ test("a detached array is one without elements", () => {
   structuredClone(0, { transfer: [words.buffer, floats.buffer] });
   expect(fromMlx(words, { outFeatures: 0, inFeatures: 8 })).toEqual(new Uint8Array(0));
   expect(transposeFloats(floats, 0, 8)).toEqual(new Float32Array(0));
+  const none = { groups: 0, outFeatures: 8, version: 1 } as const;
+  expect(toGptqZeros(floats, none)).toEqual(new Int32Array(0));
 });
 
 /** Words worked out on paper: in-features (or out-features) 0 … 7 with codes 0 … 7. */

@@ -62,9 +62,11 @@ function exact(
     requireInstance<ExactInput>("bias", bias, [Float32Array, Float64Array]);
     requireLength("bias", bias, width, forward ? "[outFeatures]" : "[inFeatures]");
   }
-  const y = allocateOrThrow(8 * m * width, () =>
-    multiply(weight, direction, "float64", new Float64Array(x), m),
-  );
+  const y = allocateOrThrow(8 * m * width, () => {
+    // Without rows, x may be detached.
+    const wide = m === 0 ? new Float64Array(0) : new Float64Array(x);
+    return multiply(weight, direction, "float64", wide, m);
+  });
   if (bias !== undefined) addBias(y, bias, width);
   return y;
 }

@@ -49,6 +49,7 @@ export class ReferenceTensor extends TensorBase<Block<TensorArray>, ReferenceDev
   protected store(elements: TensorArray): void {
     const memory = this.storage.memory.contents;
     const { rows, cols, offset, rowStride } = this;
+    if (elements.length === 0) return; // perhaps detached
     if (rowStride === cols) {
       memory.set(elements, offset);
       return;

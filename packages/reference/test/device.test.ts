@@ -108,6 +108,15 @@ it("handles that are forgotten give their memory back", async () => {
   expect(device.memory()).toEqual({ weights: 0, tensors: 0 });
 });
 
+it("arrays without elements may be detached", async () => {
+  const gone = new Float32Array(4);
+  structuredClone(gone, { transfer: [gone.buffer] });
+  const device = await reference.open();
+  expect(await device.tensor([0, 4], "float32", gone).read()).toHaveLength(0);
+  const weight = randomInt4Weight(seededRandom(1), { outFeatures: 2, inFeatures: 4 });
+  expect(exactMatmul(weight, gone, 0)).toEqual(new Float64Array(0));
+});
+
 it("products of a device are adjoint over random shapes", async () => {
   const device = await reference.open();
   const size = fc.integer({ min: 1, max: 70 });

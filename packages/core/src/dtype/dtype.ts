@@ -97,7 +97,12 @@ export function decode(dtype: DType, elements: TensorArray): Float32Array {
 /** Rounds each value to `dtype` and back, into a new array. */
 export function roundTo(dtype: DType, values: Float32Array): Float32Array {
   requireInstance("values", values, [Float32Array]);
-  return dtype === "float32" ? values.slice() : decode(dtype, encode(dtype, values, values.length));
+  if (requireDType("dtype", dtype) !== "float32") {
+    return decode(dtype, encode(dtype, values, values.length));
+  }
+  // A detached array has no elements and cannot be copied.
+  if (values.length === 0) return new Float32Array(0);
+  return allocateOrThrow(values.byteLength, () => values.slice());
 }
 
 function isDataOf(dtype: DType, data: unknown): data is TensorData {
