@@ -1,5 +1,5 @@
 /** What a CPU device offers a benchmark: the limits of the machine it runs on, measured. */
-import { type DType, requireDType } from "@w4a16/core";
+import { type DType, requireBoolean, requireDType } from "@w4a16/core";
 import type { CpuDevice } from "./device.js";
 import { NativeDType } from "./native.js";
 
@@ -37,6 +37,7 @@ export class CpuBenchmark {
     const device = this.#device;
     device.requireLive("device");
     requireDType("dtype", dtype);
+    requireBoolean("cold", cold);
     const { promise, settle } = outcomeOf(device);
     const measured = new Float64Array(2);
     const bytes = device.addon.ceiling(device.engine, NativeDType[dtype], cold, measured, settle);

@@ -66,10 +66,13 @@ describe.runIf(available)("ceiling", () => {
     },
   );
 
-  it("a wrong dtype is refused, and a device that is gone", async () => {
+  it("wrong arguments are refused, and a device that is gone", async () => {
     const device = openCpu();
     await expect(device.benchmark.ceiling("float8" as never, true)).rejects.toMatchObject({
       code: "W4A16_INVALID_DTYPE",
+    });
+    await expect(device.benchmark.ceiling("float16", "cold" as never)).rejects.toMatchObject({
+      code: "W4A16_INVALID_TYPE",
     });
     const pending = device.benchmark.ceiling("bfloat16", false);
     device.dispose();

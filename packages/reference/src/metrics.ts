@@ -4,19 +4,30 @@
  *
  * @packageDocumentation
  */
-import { type DType, requireLength } from "@w4a16/core";
+import { type DType, requireDType, requireInstance, requireLength } from "@w4a16/core";
 
 type Values = Float32Array | Float64Array;
+
+function requireValues(subject: string, values: unknown): void {
+  requireInstance<Values>(subject, values, [Float32Array, Float64Array]);
+}
+
+/** Two arrays to compare. */
+function requirePair(actual: Values, expected: Values): void {
+  requireValues("actual", actual);
+  requireValues("expected", expected);
+  requireLength("actual", actual, expected.length, "as many as expected");
+}
 
 /**
  * ‖actual − expected‖ / ‖expected‖ (Frobenius). Where both elements are the same
  * infinity, or both NaN, they count as equal and are left out of both norms; any
  * other disagreement about a non-finite element makes the result infinite.
  *
- * @throws ArgumentError on arrays of different lengths.
+ * @throws ArgumentError on arrays of different lengths, or of another class.
  */
 export function relativeFrobenius(actual: Values, expected: Values): number {
-  requireLength("actual", actual, expected.length, "as many as expected");
+  requirePair(actual, expected);
   let error = 0;
   let norm = 0;
   for (let i = 0; i < expected.length; i++) {
@@ -46,7 +57,7 @@ export function productScale(reduction: number, x: Values, w: Values): number {
  * unlike an element's relative error it bears cancellation.
  *
  * @param roundedTo if given, the most that rounding to this dtype explains is subtracted first.
- * @throws ArgumentError on arrays of different lengths.
+ * @throws ArgumentError on arrays of different lengths, or of another class.
  */
 export function scaledMaxError(
   actual: Values,
@@ -54,14 +65,15 @@ export function scaledMaxError(
   scale: number,
   roundedTo?: DType,
 ): number {
-  requireLength("actual", actual, expected.length, "as many as expected");
+  requirePair(actual, expected);
+  if (roundedTo !== undefined) requireDType("roundedTo", roundedTo);
   let largest = 0;
   for (let i = 0; i < expected.length; i++) {
     const a = actual[i]!;
     const e = expected[i]!;
     if (Object.is(a, e)) continue;
     let error = Math.abs(a - e);
-    if (roundedTo) error -= halfUlp(roundedTo, Math.max(Math.abs(a), Math.abs(e)));
+    if (roundedTo) error -= halfUlpOf(roundedTo, Math.max(Math.abs(a), Math.abs(e)));
     // A NaN fails this comparison, and must not pass for a small error.
     if (!(error <= largest)) largest = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
   }
@@ -80,6 +92,10 @@ const words = new Uint32Array(f64.buffer);
 
 /** Half the distance between neighbours of `dtype` at `magnitude`: the largest error of rounding to it. */
 export function halfUlp(dtype: DType, magnitude: number): number {
+  return halfUlpOf(requireDType("dtype", dtype), magnitude);
+}
+
+function halfUlpOf(dtype: DType, magnitude: number): number {
   const { bits, minExponent, maxExponent } = FORMATS[dtype];
   // Exponents are taken from and put into the upper word of a float64, since
   // Math.log2 may be off at a power of two, and this runs for every element.
@@ -96,11 +112,13 @@ export function halfUlp(dtype: DType, magnitude: number): number {
  * cause: what remains to a device that computes without any other error.
  */
 export function roundingBound(dtype: DType, expected: Values): number {
+  requireDType("dtype", dtype);
+  requireValues("expected", expected);
   let error = 0;
   let norm = 0;
   for (const e of expected) {
     if (!Number.isFinite(e) || e === 0) continue;
-    error += halfUlp(dtype, Math.abs(e)) ** 2;
+    error += halfUlpOf(dtype, Math.abs(e)) ** 2;
     norm += e * e;
   }
   return norm === 0 ? 0 : Math.sqrt(error / norm);
@@ -108,6 +126,7 @@ export function roundingBound(dtype: DType, expected: Values): number {
 
 /** √(mean of squares). */
 export function rootMeanSquare(values: Values): number {
+  requireValues("values", values);
   let sum = 0;
   for (const value of values) sum += value * value;
   return values.length === 0 ? 0 : Math.sqrt(sum / values.length);

@@ -8,6 +8,7 @@ import {
   type Int4Weight,
   requireBoolean,
   requireCallback,
+  requireFunction,
   requireInteger,
   requireOptions,
   requireWeightShape,
@@ -62,6 +63,13 @@ export function seededRandom(seed: number): Random {
   return { bits, uniform, normal, integer };
 }
 
+function requireRandom(random: Partial<Random> | null | undefined): void {
+  const fix = "Pass what seededRandom gives.";
+  for (const name of ["bits", "uniform", "normal", "integer"] as const) {
+    requireFunction(`random.${name}`, random?.[name], fix);
+  }
+}
+
 /** `length` samples of the normal distribution N(mean, deviation²). */
 export function randomNormal(
   random: Random,
@@ -69,6 +77,7 @@ export function randomNormal(
   mean = 0,
   deviation = 1,
 ): Float32Array {
+  requireRandom(random);
   requireInteger("length", length, 0);
   const values = allocateOrThrow(4 * length, () => new Float32Array(length));
   for (let i = 0; i < length; i++) values[i] = mean + deviation * random.normal();
@@ -94,6 +103,7 @@ export interface RandomWeightOptions {
 
 /** A random weight such as a quantizer makes, or, with the options, such as none would. */
 export function randomInt4Weight(random: Random, options: RandomWeightOptions): Int4Weight {
+  requireRandom(random);
   requireOptions("options", options, [
     "outFeatures",
     "inFeatures",

@@ -1,7 +1,14 @@
 import type { DeviceTensor, MatmulOptions } from "@w4a16/core";
 import { expect, it } from "vitest";
 import { exactMatmul, exactMatmulTransposed, reference } from "../src/index.js";
-import { randomInt4Weight, seededRandom } from "../src/testing.js";
+import {
+  halfUlp,
+  relativeFrobenius,
+  rootMeanSquare,
+  roundingBound,
+  scaledMaxError,
+} from "../src/metrics.js";
+import { randomInt4Weight, randomNormal, seededRandom } from "../src/testing.js";
 
 const int4 = randomInt4Weight(seededRandom(1), { outFeatures: 4, inFeatures: 8 });
 const device = await reference.open();
@@ -24,6 +31,14 @@ const tensor = (shape: number[]) => device.tensor(shape, "float32");
 
 /** What a user of a device can get wrong; the texts are part of the product. */
 const mistakes: Record<string, () => unknown> = {
+  "numbers of no array to compare": () => relativeFrobenius([1] as never, new Float32Array(1)),
+  "elements of another class": () => scaledMaxError(new Float32Array(1), [1] as never, 1),
+  "values of no array": () => rootMeanSquare(undefined as never),
+  "a rounding to an unknown dtype": () => roundingBound("half" as never, new Float32Array(1)),
+  "the step of an unknown dtype": () => halfUlp("half" as never, 1),
+  "no random numbers": () => randomNormal(undefined as never, 3),
+  "random numbers of another kind": () =>
+    randomInt4Weight(Math.random as never, { outFeatures: 2, inFeatures: 2 }),
   "an unknown precision": () => reference.open({ precision: "float16" as never }),
   "an unknown option of open": () => reference.open({ precison: "float64" } as never),
   "m of the oracle": () => exactMatmul(int4, new Float32Array(8), -1),

@@ -54,6 +54,15 @@ export async function openAvailable<Options extends object>(
   backend: Backend<Options>,
   options?: Options,
 ): Promise<Device> {
+  if (!isBackend(backend)) {
+    throw new ArgumentError({
+      code: "W4A16_INVALID_TYPE",
+      subject: "backend",
+      expected: "a backend",
+      received: describeValue(backend),
+      fix: "Pass cpu, cuda or reference of the packages that export them.",
+    });
+  }
   requireAvailable(backend.name, backend.availability());
   return backend.open(options);
 }
@@ -77,9 +86,11 @@ export function unavailableError(
   });
 }
 
+function isBackend(value: Partial<Backend> | null | undefined): boolean {
+  return typeof value?.availability === "function" && typeof value.open === "function";
+}
+
 function requireBackends(backends: readonly Backend[]): void {
-  const isBackend = (value: Partial<Backend> | null | undefined) =>
-    typeof value?.availability === "function" && typeof value.open === "function";
   if (Array.isArray(backends) && backends.every(isBackend)) return;
   throw new ArgumentError({
     code: "W4A16_INVALID_TYPE",

@@ -54,7 +54,7 @@ void clearIdle(const WeightView& w, const uint8_t* codes, const float* zeros, fl
 
 // A group's activations that share a sign meet what rounding zero - 8 lost with it, while those of
 // the codes about their zero go either way: relative to these, an error of lost·√G. It is counted
-// so that kMostOffCentre stands for 7e-7.
+// so that 8 times aboutZeros stands for 7e-7.
 constexpr double kDrift = 1.6e13;
 
 double driftOf(const WeightView& w, float zero) {
