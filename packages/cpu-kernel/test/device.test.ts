@@ -77,6 +77,14 @@ it.each([
 );
 
 describe.runIf(available)("results", () => {
+  // With sanitizers, a copy from or to no memory is an error.
+  it("columns that a view leaves none of are read, and written", async () => {
+    using device = openCpu();
+    const none = device.tensor([3, 4], "float32").view({ columns: [2, 2] });
+    none.write(new Float32Array(0));
+    expect(await none.read()).toEqual(new Float32Array(0));
+  });
+
   it.each(supportedKernels())("%s: the same bits for any number of threads", (kernel) => {
     for (const dtype of ["bfloat16", "float16", "float32"] as const) {
       const outputs = [1, 2, 3, 7].map((threads) => {
@@ -127,24 +135,6 @@ describe.runIf(available)("results", () => {
           [11, Number.NEGATIVE_INFINITY],
           [13, Number.POSITIVE_INFINITY],
         ]);
-      }
-    }
-  });
-
-  it.each(supportedKernels())("%s: nor do the bits of its NaNs", (kernel) => {
-    using device = openCpu({ kernel });
-    const odd = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1];
-    const zero = (random: { integer(from: number, to: number): number }) =>
-      odd[random.integer(0, 3)]!;
-    const shape = { outFeatures: 64, inFeatures: 64, groupSize: 4, zero };
-    const weight = device.loadWeight(randomInt4Weight(seededRandom(8), shape));
-    const x = device.tensor([9, 64], "float32", values.subarray(0, 9 * 64));
-    for (const product of ["matmulSync", "matmulTransposedSync"] as const) {
-      const bits = (rows: [number, number]) =>
-        new Uint32Array(weight[product](x.view({ rows })).readSync().buffer);
-      const all = bits([0, 9]);
-      for (let row = 0; row < 9; row++) {
-        expect(bits([row, row + 1])).toEqual(all.slice(64 * row, 64 * (row + 1)));
       }
     }
   });

@@ -4,6 +4,14 @@
 #include <new>
 
 namespace w4a16 {
+namespace {
+
+// Without elements there may be no memory either, and memcpy takes no null.
+bool isEmpty(const Rows& rows) {
+  return rows.count == 0 || rows.rowBytes == 0;
+}
+
+}  // namespace
 
 void MatmulOperation::run() {
   const Failure& inherited =
@@ -33,10 +41,11 @@ void WriteOperation::run() {
 }
 
 void copyIn(Storage& storage, const Rows& rows, const uint8_t* from) {
-  uint8_t* to = storage.memory.data() + rows.offset;
   storage.failure = {};
+  if (isEmpty(rows)) return;
+  uint8_t* to = storage.memory.data() + rows.offset;
   if (rows.stride == rows.rowBytes) {
-    if (rows.count * rows.rowBytes > 0) std::memcpy(to, from, rows.count * rows.rowBytes);
+    std::memcpy(to, from, rows.count * rows.rowBytes);
     return;
   }
   for (size_t i = 0; i < rows.count; i++) {
@@ -45,9 +54,10 @@ void copyIn(Storage& storage, const Rows& rows, const uint8_t* from) {
 }
 
 void copyOut(const Storage& storage, const Rows& rows, uint8_t* to) {
+  if (isEmpty(rows)) return;
   const uint8_t* from = storage.memory.data() + rows.offset;
   if (rows.stride == rows.rowBytes) {
-    if (rows.count * rows.rowBytes > 0) std::memcpy(to, from, rows.count * rows.rowBytes);
+    std::memcpy(to, from, rows.count * rows.rowBytes);
     return;
   }
   for (size_t i = 0; i < rows.count; i++) {

@@ -192,6 +192,28 @@ void testSpecialRows(const Kernel& kernel, ThreadPool& pool, DType type, bool tr
   check(special, "special rows as defined: " + describe(kernel, c));
 }
 
+// A row's NaNs have the same bits whatever rows are beside it.
+void testNans(const Kernel& kernel, ThreadPool& pool, bool transposed) {
+  const Case c{9, 64, 64, 4, false, transposed, false, DType::kFloat32};
+  Weight weight(c.n, c.k, c.groupSize, c.isSigned, 6);
+  const float odd[] = {NAN, INFINITY, -INFINITY, 1};
+  Random random(4);
+  for (float& zero : weight.zeros) zero = odd[random.next() >> 30];
+  PackedWeight packed;
+  packed.pack(weight.source(), pool);
+  Elements x(c.type, c.m * 64);
+  for (size_t i = 0; i < c.m * 64; i++) x.set(i, float(random.normal()));
+  const std::vector<float> all = multiply(kernel, pool, packed, c, x, 64, nullptr);
+  Case alone = c;
+  alone.m = 1;
+  for (size_t i = 0; i < c.m; i++) {
+    Elements row(c.type, 64);
+    for (size_t r = 0; r < 64; r++) row.set(r, x.wide[i * 64 + r]);
+    const std::vector<float> y = multiply(kernel, pool, packed, alone, row, 64, nullptr);
+    check(std::memcmp(y.data(), &all[i * 64], 64 * 4) == 0, "same NaNs: " + describe(kernel, c));
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -209,6 +231,7 @@ int main(int argc, char** argv) {
       std::printf("skipped %s: this CPU lacks it\n", kernel.name);
       continue;
     }
+    for (const bool transposed : {false, true}) testNans(kernel, three, transposed);
     for (const DType type : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
       for (const bool transposed : {false, true}) {
         int i = 0;
