@@ -231,6 +231,39 @@ describe.runIf(available)("results", () => {
     y.write(new Float32Array(2048 * 1024));
     await expect(y.read()).resolves.toHaveLength(2048 * 1024);
   });
+
+  it("an abort spoils what its product would have written, until all of that is written", async () => {
+    using device = openCpu({ threads: 1 });
+    const square = device.loadWeight(squareInt4);
+    const base = device.tensor([10, 1030], "float32");
+    const busy = device.tensor([2048, 1024], "float32");
+    const out = base.view({ rows: [2, 6], columns: [3, 1027] });
+    const controller = new AbortController();
+    square.matmul(busy);
+    square.matmul(busy.view({ rows: [0, 4] }), { out, signal: controller.signal });
+    controller.abort();
+    const aborted = { code: "W4A16_ABORTED" };
+    const column = (index: number) => base.view({ columns: [index, index + 1] });
+    await expect(base.read()).rejects.toMatchObject(aborted);
+    await expect(column(3).read()).rejects.toMatchObject(aborted);
+    for (const beside of [
+      base.view({ rows: [0, 2] }),
+      base.view({ rows: [6, 10] }),
+      column(2),
+      column(1027),
+    ]) {
+      expect((await beside.read()).every((value) => value === 0)).toBe(true);
+    }
+    const bias = (row: number) => base.view({ rows: [row, row + 1], columns: [5, 1029] });
+    const one = busy.view({ rows: [0, 1] });
+    await expect(square.matmul(one, { bias: bias(4) }).read()).rejects.toMatchObject(aborted);
+    await expect(square.matmul(one, { bias: bias(7) }).read()).resolves.toHaveLength(1024);
+    const top = out.view({ rows: [0, 2] });
+    top.write(new Float32Array(2 * 1024));
+    await expect(out.read()).rejects.toMatchObject(aborted);
+    out.write(new Float32Array(4 * 1024));
+    await expect(base.read()).resolves.toHaveLength(10 * 1030);
+  });
 });
 
 describe.runIf(available)("handles", () => {

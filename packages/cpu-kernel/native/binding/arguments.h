@@ -34,9 +34,11 @@ inline void require(Napi::Env env, bool condition, const char* what) {
   if (!condition) throw Napi::RangeError::New(env, what);
 }
 
-// Whether `count` rows of `rowBytes`, `stride` apart from `offset` on, lie inside `size` bytes.
+// Whether `count` rows of `rowBytes`, `stride` apart from `offset` on, lie inside `size` bytes and
+// not on one another.
 inline bool fits(size_t size, const Rows& r) {
-  if (r.count == 0 || r.rowBytes == 0) return true;
+  if (r.empty()) return true;
+  if (r.stride < r.rowBytes) return false;
   const double last =
       double(r.offset) + double(r.count - 1) * double(r.stride) + double(r.rowBytes);
   return last <= double(size);

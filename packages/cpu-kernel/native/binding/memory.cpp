@@ -17,7 +17,7 @@ struct ReadOperation final : ReportingOperation {
   Napi::Reference<Napi::Value> array;  // keeps `to` alive
   uint8_t* to = nullptr;
   void run() override {
-    result = storage->failure;
+    result = storage->failureIn(rows);
     if (result.kind == Outcome::kDone) copyOut(*storage, rows, to);
   }
 };
@@ -102,10 +102,11 @@ Napi::Value read(const Napi::CallbackInfo& info) {
   const bool waits = !info[7].IsFunction();
   if (waits) js.engine().stream.drain();
   if (waits || js.engine().stream.idle()) {
-    if (storage->failure.kind == Outcome::kDone) copyOut(*storage, rows, to);
+    const Failure failure = storage->failureIn(rows);
+    if (failure.kind == Outcome::kDone) copyOut(*storage, rows, to);
     Napi::Array result = Napi::Array::New(env, 2);
-    result.Set(0u, Napi::Number::New(env, double(storage->failure.kind)));
-    result.Set(1u, Napi::Number::New(env, double(storage->failure.abortedId)));
+    result.Set(0u, Napi::Number::New(env, double(failure.kind)));
+    result.Set(1u, Napi::Number::New(env, double(failure.abortedId)));
     return result;
   }
   auto operation = reportingTo<ReadOperation>(info[7]);

@@ -72,20 +72,17 @@ void matmul(const Napi::CallbackInfo& info) {
   call.outType = dtypeAt(info, 11);
   op->x = unwrap<Storage>(info[4]);
   op->out = unwrap<Storage>(info[8]);
-  op->xOffset = sizeAt(info, 5) * bytesOf(call.xType);
-  op->outOffset = sizeAt(info, 9) * bytesOf(call.outType);
   const size_t reduction = call.transposed ? w.n : w.k, width = call.transposed ? w.k : w.n;
   const size_t xSize = bytesOf(call.xType), outSize = bytesOf(call.outType);
-  bool inside = fits(op->x->memory.size(),
-                     {op->xOffset, reduction * xSize, call.xStride * xSize, call.rows}) &&
-                fits(op->out->memory.size(),
-                     {op->outOffset, width * outSize, call.outStride * outSize, call.rows});
+  op->xRows = {sizeAt(info, 5) * xSize, reduction * xSize, call.xStride * xSize, call.rows};
+  op->outRows = {sizeAt(info, 9) * outSize, width * outSize, call.outStride * outSize, call.rows};
+  bool inside = fits(op->x->memory.size(), op->xRows) && fits(op->out->memory.size(), op->outRows);
   if (!info[12].IsUndefined()) {
     op->bias = unwrap<Storage>(info[12]);
     call.biasType = dtypeAt(info, 14);
-    op->biasOffset = sizeAt(info, 13) * bytesOf(call.biasType);
-    const size_t bytes = width * bytesOf(call.biasType);
-    inside = inside && fits(op->bias->memory.size(), {op->biasOffset, bytes, bytes, 1});
+    const size_t size = bytesOf(call.biasType), bytes = width * size;
+    op->biasRows = {sizeAt(info, 13) * size, bytes, bytes, 1};
+    inside = inside && fits(op->bias->memory.size(), op->biasRows);
   }
   require(env, inside, "matmul out of range");
   op->id = uint64_t(sizeAt(info, 15));

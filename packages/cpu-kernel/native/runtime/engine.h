@@ -5,26 +5,10 @@
 
 #include "layout/packed_weight.h"
 #include "runtime/matmul.h"
+#include "runtime/storage.h"
 #include "runtime/stream.h"
 
 namespace w4a16 {
-
-// Why a tensor's elements are not what its last operation should have made of them.
-struct Failure {
-  Outcome kind = Outcome::kDone;
-  uint64_t abortedId = 0;  // the operation that was aborted
-};
-
-// Memory of a tensor. `failure` is read and written in stream order only.
-struct Storage {
-  AlignedBuffer memory;
-  Failure failure;
-};
-
-// Rows of bytes inside a storage.
-struct Rows {
-  size_t offset, rowBytes, stride, count;
-};
 
 // Bytes held by live handles.
 struct Ledger {
@@ -48,7 +32,7 @@ struct MatmulOperation final : Operation {
   Engine* engine = nullptr;
   std::shared_ptr<PackedWeight> weight;
   std::shared_ptr<Storage> x, out, bias;
-  size_t xOffset = 0, outOffset = 0, biasOffset = 0;  // bytes
+  Rows xRows{}, outRows{}, biasRows{};
   Matmul call{};
   void run() override;
 };
@@ -60,8 +44,5 @@ struct WriteOperation final : Operation {
   AlignedBuffer bytes;
   void run() override;
 };
-
-void copyIn(Storage& storage, const Rows& rows, const uint8_t* from);
-void copyOut(const Storage& storage, const Rows& rows, uint8_t* to);
 
 }  // namespace w4a16
