@@ -56,18 +56,14 @@ void dequantizeForward(const WeightView& w, size_t nTile, size_t quad, float* ti
   const uint32_t* codes =
       reinterpret_cast<const uint32_t*>(w.codes + (nTile * w.quads + quad) * kQuadBytes);
   const Vec bias = Vec::broadcast(w.codeBias);
-  const size_t quads = w.groups * w.quadsPerGroup;
-  const bool padded = hasPaddedGroups(w);
   for (size_t q = 0; q < kTileQuads; q++) {
     const uint32_t* pair = codes + q / 2 * kTile;
     float* rows = tile + q * kQuad * kTile;
-    const size_t real = padded ? realColumns(w, quad + q).count : quad + q < quads ? kQuad : 0;
-    if (real == 0) {
-      clearFloats(rows, kQuad * kTile);
-      continue;
-    }
-    const size_t parameters = (nTile * w.groups + (quad + q) / w.quadsPerGroup) * kTile;
-    for (size_t n = 0; n < kTile; n += Vec::kLanes) {
+    const size_t group = (quad + q) / w.quadsPerGroup;
+    const size_t inGroup = (quad + q - group * w.quadsPerGroup) * kQuad;
+    const size_t real = group < w.groups && inGroup < w.groupSize ? w.groupSize - inGroup : 0;
+    const size_t parameters = (nTile * w.groups + group) * kTile;
+    for (size_t n = 0; real > 0 && n < kTile; n += Vec::kLanes) {
       const Vec scale = Vec::load(w.scales + parameters + n);
       const Vec zero = Vec::load(w.zeros + parameters + n);
       for (int b = 0; b < 4; b++) {
@@ -76,7 +72,7 @@ void dequantizeForward(const WeightView& w, size_t nTile, size_t quad, float* ti
       }
     }
     // An infinite scale or zero would make NaNs of the padding's zeros.
-    if (real < kQuad) clearFloats(rows + real * kTile, (kQuad - real) * kTile);
+    for (size_t i = real * kTile; i < kQuad * kTile; i += Vec::kLanes) Vec::zero().store(rows + i);
   }
 }
 

@@ -45,11 +45,11 @@ const Path& choosePath(const Kernel& kernel, const WeightView& w, bool transpose
     // Scales vary along this reduction, so they go to the activations, once for each group. A tile
     // must not hold a group's padding.
     if (w.groupSize % kTile != 0 || !w.steadyScales) return *kernel.floating;
+    if (w.offCentre > kMostOffCentre) return *kernel.floating;
     if (precision == Precision::kBFloat16 && kernel.bfloat16Transposed) {
       return *kernel.bfloat16Transposed;
     }
-    return kernel.fixedTransposed && w.offCentre <= kMostOffCentre ? *kernel.fixedTransposed
-                                                                   : *kernel.floating;
+    return kernel.fixedTransposed ? *kernel.fixedTransposed : *kernel.floating;
   }
   const bool centred =
       precision == Precision::kBFloat16 || w.forwardOffCentre <= mostForwardOffCentre(x);

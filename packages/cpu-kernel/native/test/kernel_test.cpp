@@ -275,6 +275,9 @@ int main(int argc, char** argv) {
           testCase(kernel, one, three,
                    {m, 320, 2048, 2048, false, transposed, false, type, Precision::kActivations,
                     Data::kPositive, 1, 1, Kind::kOffCentre});
+          testCase(kernel, one, three,
+                   {m, 320, 256, 64, false, transposed, false, type, Precision::kBFloat16,
+                    Data::kNormal, 1, 1, Kind::kOffCentre});
         }
         // Scales whose products with the steps of fixed point float32 cannot show.
         if (!transposed) {
