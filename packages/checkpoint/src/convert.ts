@@ -9,8 +9,9 @@ import { writeOnnxFolder } from "./onnx/folder.js";
 import { type TensorInfo, type TensorStore, totalBytes } from "./store.js";
 import { FILE_FORMATS, type FileFormat, layoutOf, shapeIn, splitHeld } from "./write/formats.js";
 import { fingerprint, requireOutput } from "./write/inputs.js";
+import type { WriteItem } from "./write/item.js";
 import { copyItem, layerItem } from "./write/output.js";
-import { type WriteItem, writeResumable } from "./write/resumable.js";
+import { writeResumable } from "./write/resumable.js";
 import { type CheckpointProgress, requireRun } from "./write/run.js";
 import { matcher } from "./write/select.js";
 

@@ -75,8 +75,18 @@ export function requirePath(subject: string, value: unknown): string {
   });
 }
 
-/** The same error, saying of which layer it speaks. */
-export function inLayer(name: string, error: ArgumentError): ArgumentError {
+/** What `work` gives. ArgumentErrors that it throws say of which layer they speak. */
+export function inLayer<T>(name: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw ofLayer(name, error);
+  }
+}
+
+/** The error to throw for one that came up in a layer: an ArgumentError names the layer. */
+export function ofLayer(name: string, error: unknown): unknown {
+  if (!(error instanceof ArgumentError)) return error;
   const { code, subject, expected, received, fix } = error;
   const layer = `layer ${clip(name)}: ${subject}`;
   return new ArgumentError({ code, subject: layer, expected, received, fix });

@@ -31,6 +31,7 @@ export {
   type QuantizeReport,
   quantizeCheckpoint,
 } from "./quantize.js";
+export { type SaveOptions, type SaveReport, saveWeights } from "./save.js";
 export type { TensorInfo, TensorStore } from "./store.js";
 export {
   type LayerCheck,

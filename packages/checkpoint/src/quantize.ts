@@ -1,7 +1,6 @@
 /** Float checkpoint in, quantized checkpoint out. */
 import { stat } from "node:fs/promises";
 import {
-  ArgumentError,
   type Int4Weight,
   MAX_WORKERS,
   quantizeHqqAsync,
@@ -11,7 +10,7 @@ import {
   requireOptions,
 } from "@w4a16/core";
 import { openCheckpoint } from "./checkpoint.js";
-import { CheckpointError, clip, inLayer } from "./errors.js";
+import { CheckpointError, clip, ofLayer } from "./errors.js";
 import { readFloats } from "./floats.js";
 import { ownedTensors, quantizedLayers } from "./linear/layers.js";
 import type { LinearLayer } from "./linear/types.js";
@@ -19,8 +18,9 @@ import { type TensorStore, totalBytes } from "./store.js";
 import { type WeightError, weightError } from "./write/error.js";
 import { FILE_FORMATS, layoutOf, shapeIn, splitHeld, type WeightShape } from "./write/formats.js";
 import { fingerprint, requireOutput } from "./write/inputs.js";
+import type { WriteItem } from "./write/item.js";
 import { copyItem, layerItem } from "./write/output.js";
-import { type WriteItem, writeResumable } from "./write/resumable.js";
+import { writeResumable } from "./write/resumable.js";
 import { type CheckpointProgress, requireRun } from "./write/run.js";
 import { selectLayers } from "./write/select.js";
 
@@ -218,7 +218,7 @@ async function quantizeWeight(
       onProgress: ({ done, total }) => tell(name, (byteLength * done) / total),
     });
   } catch (error) {
-    throw error instanceof ArgumentError ? inLayer(name, error) : error;
+    throw ofLayer(name, error);
   }
 }
 

@@ -102,6 +102,18 @@ export async function readFully(
   return bytes;
 }
 
+/** Writes all of `bytes` at `offset`. */
+export async function writeFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  offset: number,
+): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const step = Math.min(bytes.length - done, 2 ** 30);
+    done += (await handle.write(bytes, done, step, offset + done)).bytesWritten;
+  }
+}
+
 /** Reads a whole file that is small by its nature. */
 export async function readSmallFile(path: string, most: number): Promise<Uint8Array> {
   try {

@@ -43,13 +43,11 @@ export function fitWeight(
   if (groupSize !== undefined) fitted = splitGroups(name, fitted, groupSize, format);
   if (zeros === "real") return fitted;
   const [lowest, highest] = zeros === "whole" ? [0, 15] : [8, 8];
-  try {
+  return inLayer(name, () => {
     if (requantize) return requantizeWeight(fitted, zeros);
     requireWholeZeros(fitted.zeros, format, lowest, highest);
     return fitted;
-  } catch (error) {
-    throw error instanceof ArgumentError ? inLayer(name, error) : error;
-  }
+  });
 }
 
 /** s4 codes as u4, with zeros moved along by 8. */

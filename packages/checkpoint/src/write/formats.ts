@@ -83,7 +83,10 @@ export const FILE_FORMATS: Readonly<Record<FileFormat, OutputFormat>> = {
 };
 
 /** The shape that a quantized layer has in a format. */
-export function shapeIn({ requirements }: OutputFormat, layer: LinearLayer): WeightShape {
+export function shapeIn(
+  { requirements }: OutputFormat,
+  layer: Pick<LinearLayer, "name" | "outFeatures" | "inFeatures" | "groupSize" | "signed">,
+): WeightShape {
   const { name, outFeatures, inFeatures, signed = false } = layer;
   const groupSize = requirements.groupSize ?? layer.groupSize!;
   requireSplit(name, layer.groupSize!, groupSize, "the output");

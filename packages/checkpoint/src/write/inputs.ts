@@ -24,6 +24,12 @@ export async function fingerprint(store: TensorStore, settings: object): Promise
  * file: what is written takes its name, and a folder, a pipe or a device must not lose it.
  */
 export async function requireOutput(store: TensorStore, out: string): Promise<void> {
+  await requireFilePlace(out);
+  await requireNoInput(store, [out, partialOf(resolve(out)), journalOf(resolve(out))]);
+}
+
+/** Refuses an output that names or is something else than a file. Throws `W4A16_WRITE_FAILED`. */
+export async function requireFilePlace(out: string): Promise<void> {
   // "new/" is the file "new" once it is resolved, and its caller wanted a folder.
   const last = out.slice(Math.max(out.lastIndexOf("/"), out.lastIndexOf(sep)) + 1);
   if (["", ".", ".."].includes(last)) throw noFile(out, "the name of a folder");
@@ -31,7 +37,6 @@ export async function requireOutput(store: TensorStore, out: string): Promise<vo
   if (target !== undefined && !(await stat(target)).isFile()) {
     throw noFile(out, "a folder, a pipe or a device");
   }
-  await requireNoInput(store, [out, partialOf(resolve(out)), journalOf(resolve(out))]);
 }
 
 /** Refuses to write files that are among the inputs. Throws `W4A16_OUTPUT_IS_INPUT`. */

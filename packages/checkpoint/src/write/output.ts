@@ -1,12 +1,11 @@
 /** What `quantize` and `convert` share: the items of the output. */
-import { ArgumentError } from "@w4a16/core";
 import { inLayer } from "../errors.js";
 import { loadInOrder } from "../linear/order.js";
 import type { LinearLayer } from "../linear/types.js";
 import type { TensorInfo, TensorStore } from "../store.js";
 import { fitWeight } from "./fit.js";
 import type { OutputFormat, WeightShape } from "./formats.js";
-import type { WriteItem } from "./resumable.js";
+import type { WriteItem } from "./item.js";
 
 /**
  * A quantized layer that goes to the output in the format there.
@@ -27,11 +26,7 @@ export function layerItem(
     produce: async () => {
       const weight = await loadInOrder(layer, actOrderFix);
       const fitted = fitWeight(layer.name, weight, requirements, requantize);
-      try {
-        return { bytes: bytes(fitted), note: null };
-      } catch (error) {
-        throw error instanceof ArgumentError ? inLayer(layer.name, error) : error;
-      }
+      return { bytes: inLayer(layer.name, () => bytes(fitted)), note: null };
     },
   };
 }

@@ -10,19 +10,11 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { throwIfAborted } from "@w4a16/core";
 import { fileError } from "../errors.js";
-import { readFully } from "../io/file.js";
-import type { FileLayout, TensorSpec } from "../layout.js";
+import { readFully, writeFully } from "../io/file.js";
+import type { FileLayout } from "../layout.js";
+import { isSystemError } from "./atomic.js";
+import { type WriteItem, writeItem } from "./item.js";
 import { busy, Journal, type JournalLine, partialOf } from "./journal.js";
-
-/** Tensors that are made, and written, together. */
-export interface WriteItem<Note> {
-  readonly name: string;
-  /** Bytes of the input that it deals with. */
-  readonly inputBytes: number;
-  readonly tensors: readonly TensorSpec[];
-  /** Makes the tensors' bytes, in order, and a note that a resumed run gets back. */
-  produce(): Promise<{ readonly bytes: readonly Uint8Array[]; readonly note: Note }>;
-}
 
 /** A file to write, item by item. */
 export interface WritePlan<Note> {
@@ -46,7 +38,7 @@ export async function writeResumable<Note>(out: string, plan: WritePlan<Note>): 
   try {
     return await write(path, plan);
   } catch (cause) {
-    throw cause instanceof Error && "syscall" in cause ? fileError(out, cause, "write") : cause;
+    throw isSystemError(cause) ? fileError(out, cause, "write") : cause;
   } finally {
     active.delete(path);
   }
@@ -73,7 +65,7 @@ async function write<Note>(path: string, plan: WritePlan<Note>): Promise<number>
       }
       const { bytes, note } = await item.produce();
       throwIfAborted("write", plan.signal);
-      await writeItem(file, plan.layout, item, bytes);
+      await writeItem(file, plan.layout, item.tensors, bytes);
       await journal.add({ tensor: item.tensors[0]!.name, hash: hashOf(bytes), note });
       plan.onItem?.(item, note, false);
     }
@@ -113,29 +105,6 @@ async function keepIntact<Note>(
     if (hashOf(bytes) === line.hash) kept.set(line.tensor, line);
   }
   return kept;
-}
-
-async function writeItem<Note>(
-  file: FileHandle,
-  layout: FileLayout,
-  item: WriteItem<Note>,
-  bytes: readonly Uint8Array[],
-): Promise<void> {
-  for (const [i, { name }] of item.tensors.entries()) {
-    const { offset, byteLength } = layout.places.get(name)!;
-    const data = bytes[i];
-    if (data?.length !== byteLength) {
-      throw new RangeError(`${name}: ${data?.length} bytes were made for ${byteLength}`);
-    }
-    await writeFully(file, data, offset);
-  }
-}
-
-async function writeFully(file: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const step = Math.min(bytes.length - done, 2 ** 30);
-    done += (await file.write(bytes, done, step, offset + done)).bytesWritten;
-  }
 }
 
 function hashOf(parts: readonly Uint8Array[]): string {
