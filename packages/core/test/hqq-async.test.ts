@@ -48,7 +48,8 @@ describe("quantizeHqqAsync", () => {
     const seen: HqqProgress[] = [];
     const onProgress = (progress: HqqProgress) => seen.push(progress);
     expect(await quantizeHqqAsync(weight, { ...options, workers: 2, onProgress })).toEqual(stopped);
-    expect(seen.at(-1)).toEqual({ done: 192, total: 192 });
+    expect(seen.map(({ done }) => done)).toEqual([32, 64, 96, 128, 160, 192]);
+    expect(seen.every(({ total }) => total === 192)).toBe(true);
   });
 
   test("tells progress", async () => {
@@ -57,6 +58,14 @@ describe("quantizeHqqAsync", () => {
     await quantizeHqqAsync(weight, { ...shape, iterations: 5, earlyStop: false, onProgress });
     expect(seen.map(({ done }) => done)).toEqual([32, 64, 96]);
     expect(seen.every(({ total }) => total === 96)).toBe(true);
+  });
+
+  test("progress reaches its end where no second pass is needed", async () => {
+    const seen: HqqProgress[] = [];
+    const onProgress = (progress: HqqProgress) => seen.push(progress);
+    await quantizeHqqAsync(weight, { ...shape, iterations: 1, onProgress });
+    expect(seen.map(({ done }) => done)).toEqual([32, 64, 96, 192]);
+    expect(seen.every(({ total }) => total === 192)).toBe(true);
   });
 
   test("aborts before it starts", async () => {

@@ -15,9 +15,9 @@ import { WorkerPool } from "./worker-pool.js";
 
 /** State of a running quantization. */
 export interface HqqProgress {
-  /** Rows of the weight that are quantized. */
+  /** Rows that are quantized; from N to 2·N at once where no second pass is needed. */
   readonly done: number;
-  /** Rows in all: N, or 2·N where the early stop asks for a second pass. */
+  /** Rows in all: 2·N with the early stop, which may ask for a second pass, else N. */
   readonly total: number;
 }
 
@@ -70,7 +70,7 @@ export async function quantizeHqqAsync(
   const size = Math.min(workers, blocks.length, WORKERS_PER_CORE * availableParallelism());
   const pool = new WorkerPool<HqqTask, HqqAnswer>(script, size, "quantizeHqqAsync", signal);
   let done = 0;
-  let total = input.n;
+  const total = settings.earlyStop ? 2 * input.n : input.n;
   const spare: Float32Array[] = [];
   const pass = (iterations: number) =>
     pool.run(
@@ -98,8 +98,9 @@ export async function quantizeHqqAsync(
     await pass(settings.iterations);
     const stop = stopIteration(histories, settings, weight.length);
     if (histories.some((errors) => errors.length > stop)) {
-      total += input.n;
       await pass(stop);
+    } else if (done < total) {
+      onProgress?.({ done: total, total });
     }
   } finally {
     await pool[Symbol.asyncDispose]();
