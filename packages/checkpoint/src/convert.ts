@@ -7,7 +7,14 @@ import { ownedTensors, quantizedLayers } from "./linear/layers.js";
 import type { LinearLayer } from "./linear/types.js";
 import { writeOnnxFolder } from "./onnx/folder.js";
 import { type TensorInfo, type TensorStore, totalBytes } from "./store.js";
-import { FILE_FORMATS, type FileFormat, layoutOf, shapeIn, splitHeld } from "./write/formats.js";
+import {
+  FILE_FORMAT_NAMES,
+  FILE_FORMATS,
+  type FileFormat,
+  layoutOf,
+  shapeIn,
+  splitHeld,
+} from "./write/formats.js";
 import { fingerprint, requireOutput } from "./write/inputs.js";
 import type { WriteItem } from "./write/item.js";
 import { copyItem, layerItem } from "./write/output.js";
@@ -19,10 +26,7 @@ import { matcher } from "./write/select.js";
 export type OutputFormatName = FileFormat | "onnx";
 
 /** All of them. */
-export const OUTPUT_FORMATS: readonly OutputFormatName[] = [
-  ...(Object.keys(FILE_FORMATS) as FileFormat[]),
-  "onnx",
-];
+export const OUTPUT_FORMATS: readonly OutputFormatName[] = [...FILE_FORMAT_NAMES, "onnx"];
 
 /** Options of `convertCheckpoint`. */
 export interface ConvertOptions {

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Backend, isW4A16Error } from "@w4a16/core";
+import { type Backend, isBackend, isW4A16Error } from "@w4a16/core";
 import { clip } from "./errors.js";
 
 /** One kernel of a device. */
@@ -86,11 +86,6 @@ async function describeKernel(backend: Backend, name: string): Promise<KernelRep
     const { expected, message } = error as { expected?: string; message: string };
     return { name, available: false, reason: clip(expected ? `needs ${expected}` : message, 400) };
   }
-}
-
-function isBackend(value: unknown): value is Backend {
-  const candidate = value as Partial<Backend> | null;
-  return typeof candidate === "object" && typeof candidate?.availability === "function";
 }
 
 /** A package as seen from here, or else from the current folder; undefined if neither has it. */

@@ -92,8 +92,17 @@ export function ofLayer(name: string, error: unknown): unknown {
   return new ArgumentError({ code, subject: layer, expected, received, fix });
 }
 
-/** Wraps a failure of the file system, keeping its cause. */
-export function fileError(path: string, cause: unknown, doing: "read" | "write"): CheckpointError {
+/**
+ * Wraps a failure of the file system, keeping its cause.
+ *
+ * @param resumes whether the same call would go on where it failed.
+ */
+export function fileError(
+  path: string,
+  cause: unknown,
+  doing: "read" | "write",
+  resumes = false,
+): CheckpointError {
   const { code, message } = cause as NodeJS.ErrnoException;
   const missing = code === "ENOENT" || code === "ENOTDIR";
   const details: ErrorDetails<CheckpointErrorCode> = {
@@ -108,7 +117,7 @@ export function fileError(path: string, cause: unknown, doing: "read" | "write")
     received: missing ? "nothing at this path" : clip(message ?? String(cause)),
     fix:
       code === "ENOSPC"
-        ? "Free some space, then run again: finished layers are kept."
+        ? `Free some space, then run again${resumes ? ": finished layers are kept" : ""}.`
         : "Check the path and its permissions.",
     cause,
   };

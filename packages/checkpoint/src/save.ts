@@ -11,12 +11,19 @@ import {
   requireName,
   requireOptions,
   throwIfAborted,
+  weightByteLength,
 } from "@w4a16/core";
 import { inLayer, requirePath } from "./errors.js";
 import { writeFully } from "./io/file.js";
 import { replaceFile } from "./write/atomic.js";
 import { fitWeight } from "./write/fit.js";
-import { FILE_FORMATS, type FileFormat, layoutOf, shapeIn } from "./write/formats.js";
+import {
+  FILE_FORMAT_NAMES,
+  FILE_FORMATS,
+  type FileFormat,
+  layoutOf,
+  shapeIn,
+} from "./write/formats.js";
 import { requireFilePlace } from "./write/inputs.js";
 import { writeItem } from "./write/item.js";
 import type { CheckpointProgress } from "./write/run.js";
@@ -44,7 +51,6 @@ export interface SaveReport {
 }
 
 const OPTIONS = ["to", "requantize", "onProgress", "signal"];
-const FORMATS = Object.keys(FILE_FORMATS) as FileFormat[];
 
 /**
  * Writes weights, by the names of their layers, to one file that `openCheckpoint` reads. A file
@@ -61,7 +67,7 @@ export async function saveWeights(
 ): Promise<SaveReport> {
   requirePath("output", output);
   requireOptions("options", options, OPTIONS);
-  const to = requireName("to", options.to ?? "w4a16", FORMATS);
+  const to = requireName("to", options.to ?? "w4a16", FILE_FORMAT_NAMES);
   const requantize = requireBoolean("requantize", options.requantize ?? false);
   requireCallback("onProgress", options.onProgress);
   throwIfAborted("saveWeights", options.signal);
@@ -73,7 +79,7 @@ export async function saveWeights(
   );
   const tensors = new Map([...shapes].map(([name, shape]) => [name, format.specs(name, shape)]));
   const layout = layoutOf(format, [...tensors.values()].flat(), shapes);
-  const total = entries.reduce((sum, [, weight]) => sum + bytesOf(weight), 0);
+  const total = entries.reduce((sum, [, weight]) => sum + weightByteLength(weight), 0);
   let done = 0;
   await replaceFile(resolve(output), async (file) => {
     await writeFully(file, layout.header, 0);
@@ -84,7 +90,7 @@ export async function saveWeights(
       const fitted = fitWeight(name, weight, format.requirements, requantize);
       const bytes = inLayer(name, () => format.bytes(fitted));
       await writeItem(file, layout, tensors.get(name)!, bytes);
-      done += bytesOf(weight);
+      done += weightByteLength(weight);
       options.onProgress?.({ done, total, name });
     }
   });
@@ -117,8 +123,4 @@ function requireLayerName(name: unknown): string {
     received: describeValue(name),
     fix: "Name each layer as its model does, such as model.layers.0.mlp.up_proj.",
   });
-}
-
-function bytesOf({ packed, scales, zeros }: Int4Weight): number {
-  return packed.byteLength + scales.byteLength + zeros.byteLength;
 }

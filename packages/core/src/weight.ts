@@ -99,3 +99,8 @@ export function requireInt4Weight(weight: Int4Weight): Int4Weight {
   requireLength("weight.zeros", zeros, parameters, shape);
   return { outFeatures: n, inFeatures: k, groupSize, signed, packed, scales, zeros };
 }
+
+/** Bytes of a weight's codes, scales and zeros in memory. */
+export function weightByteLength({ packed, scales, zeros }: Int4Weight): number {
+  return packed.byteLength + scales.byteLength + zeros.byteLength;
+}

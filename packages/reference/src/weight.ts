@@ -13,6 +13,7 @@ import {
   requireOperands,
   requireOptions,
   roundTo,
+  weightByteLength,
 } from "@w4a16/core";
 import type { ReferenceDevice } from "./device.js";
 import type { Block } from "./memory.js";
@@ -52,8 +53,7 @@ export class ReferenceWeight extends Handle implements DeviceWeight {
     const { packed, scales, zeros } = checked;
     requireOptions("options", options, ["dtype"]);
     const dtype = options.dtype === undefined ? "float32" : requireDType("dtype", options.dtype);
-    const bytes = packed.byteLength + scales.byteLength + zeros.byteLength;
-    const block = device.ledger.hold("weights", bytes, () => ({
+    const block = device.ledger.hold("weights", weightByteLength(checked), () => ({
       ...checked,
       packed: packed.slice(),
       scales: roundTo(dtype, scales),

@@ -1,5 +1,5 @@
 /** The contenders of one weight, each loaded when it is first asked for. */
-import type { Int4Weight } from "@w4a16/core";
+import { type Int4Weight, weightByteLength } from "@w4a16/core";
 import { type Contender, type LoadedContender, MissingPeer } from "../contenders/contender.js";
 import { benchmarkOf } from "../device-hooks.js";
 import { ONE_COPY, type Rotation, rotate } from "../timing/rotation.js";
@@ -28,7 +28,7 @@ export class LoadedField {
     const { settings, reporter } = this.context;
     const { warm } = settings;
     const { weight } = this;
-    const bytes = weight.packed.byteLength + weight.scales.byteLength + weight.zeros.byteLength;
+    const bytes = weightByteLength(weight);
     const copies = rotationFor(this.context, bytes, bytes).weights;
     try {
       return await contender.load({ weight, copies, warm });

@@ -30,8 +30,9 @@ export interface OnnxOptions {
 }
 
 /**
- * The bytes of a `.onnx` file of one MatMulNBits node, Y [M, N] = X [M, K] · Wᵀ. Zeros that are whole numbers of 0..15 are stored as
- * integer zero points, any others as float ones: neither loses anything.
+ * The bytes of a `.onnx` file of one MatMulNBits node, Y [M, N] = X [M, K] · Wᵀ. Zeros that
+ * are whole numbers of 0..15 are stored as integer zero points, any others as float ones:
+ * neither loses anything.
  *
  * @throws ArgumentError on a weight that is not well formed or an unknown option, and
  * CheckpointError `W4A16_UNSUPPORTED_FORMAT` unless G is a multiple of a

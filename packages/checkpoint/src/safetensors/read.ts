@@ -13,7 +13,7 @@ interface Shard extends SafetensorsHeader {
   readonly base: number;
 }
 
-/** An index of shards is a list of names; this holds a million of them, and is as much as a header may have. */
+/** An index of shards is a list of names: this holds a million, and is as much as a header has. */
 const MAX_INDEX_BYTES = 100_000_000;
 const MAX_SHARDS = 10_000;
 

@@ -82,6 +82,9 @@ export const FILE_FORMATS: Readonly<Record<FileFormat, OutputFormat>> = {
   q4_1: gguf("Q4_1"),
 };
 
+/** Their names. */
+export const FILE_FORMAT_NAMES = Object.keys(FILE_FORMATS) as readonly FileFormat[];
+
 /** The shape that a quantized layer has in a format. */
 export function shapeIn(
   { requirements }: OutputFormat,

@@ -38,7 +38,7 @@ export async function writeResumable<Note>(out: string, plan: WritePlan<Note>): 
   try {
     return await write(path, plan);
   } catch (cause) {
-    throw isSystemError(cause) ? fileError(out, cause, "write") : cause;
+    throw isSystemError(cause) ? fileError(out, cause, "write", true) : cause;
   } finally {
     active.delete(path);
   }

@@ -87,8 +87,10 @@ export function unavailableError(
   });
 }
 
-function isBackend(value: Partial<Backend> | null | undefined): boolean {
-  return typeof value?.availability === "function" && typeof value.open === "function";
+/** Whether a value is a backend, such as a package may export. */
+export function isBackend(value: unknown): value is Backend {
+  const candidate = value as Partial<Backend> | null | undefined;
+  return typeof candidate?.availability === "function" && typeof candidate.open === "function";
 }
 
 function requireBackends(backends: readonly Backend[]): void {
